@@ -1,0 +1,128 @@
+/*
+ * command_table: every command is a row. A row and a function are all that a new command needs.
+ */
+#ifndef COFRE_COMMAND_TABLE_H
+#define COFRE_COMMAND_TABLE_H
+
+#include "entry.h"
+#include "walk.h"
+#include "wire/resp_write.h"
+#include "working_set.h"
+
+struct core;
+struct session;
+struct command;
+
+/*
+ * call: one command being run. Pure data commands use argv, ws, walk, now_ms, db and reply only; commands about
+ * the connection or the server may use session and core through session.h and core.h.
+ */
+struct call {
+    const struct command *command; /* the subcommand's row, where there is one */
+    const struct slice *argv;      /* argv[0] is the command's name; live until the turn is settled */
+    uint32_t argc;
+    uint32_t db;                   /* the session's selected database, as db_ref */
+    int64_t now_ms;                /* unix ms on the database's clock, one value for the whole turn */
+    struct working_set *ws;        /* NULL for CMD_LOCAL commands */
+    struct walk *walk;             /* answered, for rows with a walk function */
+    struct session *session;
+    struct core *core;
+    struct resp_writer *reply;     /* exactly one reply is written */
+};
+
+typedef void command_fn(struct call *call);
+
+/*
+ * A needs function declares the keys of a call and how much of each must be loaded, by ws_want; rows without
+ * one get `need` for each key of first/last/step. A walk function fills in the question, or leaves WALK_NONE.
+ * Neither writes a reply: bad arguments are reported by the command function alone.
+ */
+typedef void command_needs_fn(const struct call *call);
+typedef void command_walk_fn(const struct call *call, struct walk *walk);
+
+enum command_flag {
+    CMD_WRITE = 1 << 0,    /* may change entries: runs in the write lane */
+    CMD_READONLY = 1 << 1, /* reads entries */
+    CMD_LOCAL = 1 << 2,    /* touches no entry: runs at once, without a turn */
+    CMD_FAST = 1 << 3,
+    CMD_ADMIN = 1 << 4,
+    CMD_NO_MULTI = 1 << 5, /* refused inside MULTI */
+    CMD_IN_MULTI = 1 << 6, /* runs at once inside MULTI instead of being queued: EXEC DISCARD MULTI WATCH QUIT RESET */
+    CMD_SELECT = 1 << 7,   /* changes the selected database */
+    CMD_NO_AUTH = 1 << 8,
+    CMD_PUBSUB = 1 << 9,
+    CMD_BLOCKING = 1 << 10,
+    CMD_DENYOOM = 1 << 11, /* shown by COMMAND INFO as Redis does; no effect here */
+    CMD_NOSCRIPT = 1 << 12,
+    CMD_LOADING = 1 << 13,
+    CMD_STALE = 1 << 14,
+    CMD_ALONE = 1 << 15,   /* a unit of its own in a read turn that changes the session when it runs: WATCH */
+    CMD_EXEC = 1 << 16,    /* dispatch turns the queued commands into one unit */
+};
+
+/* ACL categories, as Redis names them (@read, @write, …). */
+enum command_category {
+    CAT_KEYSPACE = 1 << 0, CAT_READ = 1 << 1, CAT_WRITE = 1 << 2, CAT_SET = 1 << 3, CAT_STRING = 1 << 4,
+    CAT_BITMAP = 1 << 5, CAT_HYPERLOGLOG = 1 << 6, CAT_PUBSUB = 1 << 7, CAT_ADMIN = 1 << 8, CAT_FAST = 1 << 9,
+    CAT_SLOW = 1 << 10, CAT_DANGEROUS = 1 << 11, CAT_CONNECTION = 1 << 12, CAT_TRANSACTION = 1 << 13,
+    CAT_BLOCKING = 1 << 14, CAT_SCRIPTING = 1 << 15,
+};
+
+/*
+ * name            lower case
+ * arity           as in COMMAND INFO: the name counts; negative: at least
+ * flags           enum command_flag
+ * first,last,step key positions as in COMMAND INFO; 0,0,0: no keys
+ * need            what must be known of those keys before it runs (NEED_NOTHING: a blind write)
+ * categories      enum command_category
+ * run             the function; NULL for a pure container of subcommands
+ * needs, walk     see above; NULL for most
+ * subcommands     rows of "client", "config", …; looked up by argv[1]
+ * summary, since, group, syntax   COMMAND DOCS; `syntax` is the argument list in the notation of redis.io:
+ *                 "key value [NX | XX] [EX seconds | PX milliseconds]"; command_docs parses it into the nested form
+ */
+struct command {
+    const char *name;
+    int arity;
+    uint32_t flags;
+    int first, last, step;
+    enum entry_need need;
+    uint32_t categories;
+    command_fn *run;
+    command_needs_fn *needs;
+    command_walk_fn *walk;
+    const struct command *subcommands;
+    size_t subcommand_count;
+    const char *summary;
+    const char *since;
+    const char *group;
+    const char *complexity;
+    const char *syntax;
+};
+
+/* command_find looks a name up, case-insensitively (perfect for outsiders' bytes); NULL if unknown. O(1). */
+const struct command *command_find(struct slice name);
+/* command_find_sub looks argv[1] up among a container's rows; NULL if unknown. */
+const struct command *command_find_sub(const struct command *container, struct slice name);
+
+/* The whole table, for COMMAND. */
+extern const struct command command_rows[];
+extern const size_t command_row_count;
+
+/*
+ * command_needs declares the needs of a call to its working set: the row's needs function, or its key positions.
+ */
+void command_needs(const struct call *call);
+
+/* call_keys visits the key positions of a call (ACL, COMMAND GETKEYS); returns the count, keys[i] up to max. */
+size_t command_keys(const struct command *command, const struct slice *argv, uint32_t argc, struct slice *keys,
+                    size_t max);
+
+/* Replies that many commands share; each is one whole error reply. */
+void reply_syntax_error(struct call *call);  /* -ERR syntax error */
+void reply_not_integer(struct call *call);   /* -ERR value is not an integer or out of range */
+/* call_i64 parses argument i or writes reply_not_integer and returns false. */
+MUST_CHECK bool call_i64(struct call *call, uint32_t i, int64_t *out);
+bool call_arg_is(const struct call *call, uint32_t i, const char *word); /* case-insensitive */
+
+#endif

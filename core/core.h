@@ -1,0 +1,60 @@
+/*
+ * core: the root struct of the process, as commands see it: options, counters, sessions.
+ */
+#ifndef COFRE_CORE_H
+#define COFRE_CORE_H
+
+#include "base/buf.h"
+
+struct core;
+struct session;
+
+/* Options that commands and limits read; fixed after start. */
+struct core_options {
+    int64_t max_key;      /* bytes */
+    int64_t max_value;    /* bytes */
+    int64_t databases;    /* 16 */
+    int64_t pool_size;
+    int64_t store_timeout_ms;
+    const char *socket_path;
+};
+const struct core_options *core_options(const struct core *core);
+
+/* Counters for INFO; only ever grow, but the gauges. */
+struct core_metrics {
+    int64_t started_ms;
+    uint64_t sessions_opened;
+    uint64_t sessions_now;      /* gauge */
+    uint64_t commands;
+    uint64_t errors;
+    uint64_t turns_write, turns_read, turns_restarted, turns_recovered;
+    uint64_t units_write, units_read;   /* commands (or transactions) in those turns */
+    uint64_t keyspace_hits, keyspace_misses, expired_keys;
+    uint64_t link_bytes_in, link_bytes_out;
+    uint64_t connections_lost;  /* to PostgreSQL */
+    uint64_t uncertain;         /* replies -UNCERTAIN */
+    uint64_t acknowledged_lost; /* turns that a failover lost (DESIGN §6.2) */
+};
+struct core_metrics *core_metrics(struct core *core);
+
+/* core_database_state: one word for INFO: "up", "connecting", "read-only", "wrong schema". */
+const char *core_database_state(const struct core *core);
+struct slice core_database_version(const struct core *core); /* PostgreSQL's server_version */
+int64_t core_now_ms(const struct core *core);                /* unix ms on the database's clock */
+
+/* core_key_counts: INFO keyspace, at most 10 s old: keys and keys with expiry of a database; false past the last. */
+struct core_key_count {
+    uint32_t db_number;
+    int64_t keys;
+    int64_t expires;
+};
+bool core_key_counts(const struct core *core, size_t index, struct core_key_count *out);
+
+/* core_each_session visits all sessions in order of their ids. */
+void core_each_session(struct core *core, void (*visit)(struct session *s, void *arg), void *arg);
+struct session *core_find_session(struct core *core, uint64_t id);
+
+/* core_gateway_stats: the last STATS text of each gateway link ("name=value" lines), added up by name; false past the last. */
+bool core_gateway_stat(const struct core *core, size_t index, struct slice *name, int64_t *value);
+
+#endif

@@ -1,0 +1,54 @@
+/*
+ * session: one client as the core knows it: identity, selected database, protocol, MULTI and WATCH state,
+ * its queue of requests, and the replies that wait for credit. Owned by link_server; one thread.
+ *
+ * This header is what commands may see. How requests flow is in dispatch.h and turn.h.
+ */
+#ifndef COFRE_SESSION_H
+#define COFRE_SESSION_H
+
+#include "base/buf.h"
+#include "wire/frame.h"
+
+struct session;
+struct core;
+
+/* The part of a session that commands may change and that a restarted turn puts back. */
+struct session_vars {
+    uint32_t keyspace;
+    uint32_t db_number;
+    int protocol; /* 2 or 3 */
+};
+
+struct session_vars *session_vars(struct session *s);
+uint32_t session_db(const struct session *s); /* db_ref of the selected database */
+
+uint64_t session_id(const struct session *s); /* CLIENT ID: grows, never used again on this core */
+struct slice session_identity(const struct session *s); /* "cn:alice" */
+const struct frame_open *session_open_info(const struct session *s);
+int64_t session_opened_ms(const struct session *s);
+int64_t session_idle_seconds(const struct session *s);
+const char *session_last_command(const struct session *s); /* "get", "client|list" */
+size_t session_multi_count(const struct session *s);       /* queued commands; SIZE_MAX when not in MULTI */
+size_t session_watch_count(const struct session *s);
+uint64_t session_commands(const struct session *s);
+
+/* Names: CLIENT SETNAME, SETINFO. Copied; empty takes it away. */
+enum session_name { SESSION_NAME, SESSION_LIB_NAME, SESSION_LIB_VERSION, SESSION_NAME_COUNT };
+struct slice session_name(const struct session *s, enum session_name which);
+void session_set_name(struct session *s, enum session_name which, struct slice name);
+
+bool session_in_multi(const struct session *s);
+void session_begin_multi(struct session *s);
+void session_discard_multi(struct session *s); /* also unwatches */
+
+/* session_watch remembers the revision that the key had (0: absent); the first one counts. */
+void session_watch(struct session *s, uint32_t db, struct slice key, int64_t revision);
+void session_unwatch(struct session *s);
+
+/* session_quit: the reply being written is the last; the gateway closes the client after it. */
+void session_quit(struct session *s);
+/* session_reset: as after connecting (RESET). */
+void session_reset(struct session *s);
+
+#endif
