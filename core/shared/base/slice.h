@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/err.h"
 
@@ -18,13 +19,25 @@ struct slice {
 };
 
 /* SLICE wraps a string literal; slice_of wraps a C string of our own. */
-#define SLICE(literal) ((struct slice){(const uint8_t *)("" literal), sizeof(literal) - 1})
-struct slice slice_of(const char *text);
+#define SLICE(literal) ((struct slice){ (const uint8_t *)("" literal), sizeof(literal) - 1 })
 
-bool slice_eq(struct slice a, struct slice b);
+static inline struct slice slice_of(const char *text)
+{
+    return (struct slice){ (const uint8_t *)text, strlen(text) };
+}
+
+static inline bool slice_eq(struct slice a, struct slice b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0);
+}
+
+static inline bool slice_starts_with(struct slice s, struct slice prefix)
+{
+    return s.len >= prefix.len && (prefix.len == 0 || memcmp(s.p, prefix.p, prefix.len) == 0);
+}
+
 bool slice_eq_nocase(struct slice a, struct slice b); /* ASCII case only */
-bool slice_starts_with(struct slice s, struct slice prefix);
-int slice_cmp(struct slice a, struct slice b); /* memcmp order, shorter first */
+int slice_cmp(struct slice a, struct slice b);        /* memcmp order, shorter first */
 
 /* slice_dup copies the bytes plus a NUL that .len does not count; free((void *)copy.p). */
 struct slice slice_dup(struct slice s);
@@ -38,6 +51,12 @@ MUST_CHECK enum err slice_to_u64(struct slice s, uint64_t *out);
 
 /* slice_is_text says whether the bytes are valid UTF-8 without NUL (what PostgreSQL's text holds). */
 bool slice_is_text(struct slice s);
+
+/*
+ * slice_utf8_at returns the length of the valid UTF-8 sequence that starts at s.p[at], 0 when there is
+ * none (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF), and its code point.
+ */
+size_t slice_utf8_at(struct slice s, size_t at, uint32_t *code);
 
 /*
  * slice_glob matches as Redis's KEYS does: * ? [abc] [^a] [a-z] and backslash escapes.
