@@ -77,7 +77,8 @@ enum command_category {
  * categories      enum command_category
  * run             the function; NULL for a pure container of subcommands
  * needs, walk     see above; NULL for most
- * subcommands     rows of "client", "config", …; looked up by argv[1]
+ * subcommands     rows of "client", "config", …, named "client|list"; looked up by argv[1]. A container may have a
+ *                 run of its own, for the bare command (COMMAND)
  * summary, since, group, syntax   COMMAND DOCS; `syntax` is the argument list in the notation of redis.io:
  *                 "key value [NX | XX] [EX seconds | PX milliseconds]"; command_docs parses it into the nested form
  */
@@ -104,8 +105,13 @@ struct command {
 const struct command *command_find(struct slice name);
 /* command_find_sub looks argv[1] up among a container's rows; NULL if unknown. */
 const struct command *command_find_sub(const struct command *container, struct slice name);
+/*
+ * command_resolve is the first gates of dispatch: name, subcommand, arity. It returns the row to run, or NULL after
+ * writing Redis's error reply.
+ */
+const struct command *command_resolve(const struct slice *argv, uint32_t argc, struct resp_writer *reply);
 
-/* The whole table, for COMMAND. */
+/* The whole table, sorted by name. */
 extern const struct command command_rows[];
 extern const size_t command_row_count;
 
@@ -118,7 +124,10 @@ void command_needs(const struct call *call);
 size_t command_keys(const struct command *command, const struct slice *argv, uint32_t argc, struct slice *keys,
                     size_t max);
 
+bool command_arity_ok(const struct command *command, uint32_t argc);
+
 /* Replies that many commands share; each is one whole error reply. */
+void reply_wrong_arity(struct resp_writer *reply, const struct command *command);
 void reply_syntax_error(struct call *call);  /* -ERR syntax error */
 void reply_not_integer(struct call *call);   /* -ERR value is not an integer or out of range */
 /* call_i64 parses argument i or writes reply_not_integer and returns false. */

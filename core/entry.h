@@ -48,6 +48,7 @@ struct entry {
     /* what the commands made of it */
     bool exists; /* present and not expired; meaningful once loaded or written */
     bool dirty;  /* to be stored */
+    bool value_changed; /* Store writes the value too; else only expiry and revision (EXPIRE, PERSIST) */
     struct slice value;
     size_t length;      /* of the value, also where only NEED_META was loaded */
     int64_t expires_at; /* unix ms on the database's clock; 0: never */

@@ -40,6 +40,12 @@ uint8_t *ws_edit(struct working_set *ws, struct entry *e, size_t length);
 void ws_expire(struct working_set *ws, struct entry *e, int64_t expires_at); /* 0: never */
 void ws_remove(struct working_set *ws, struct entry *e);
 
+/*
+ * ws_share returns the value for a second entry to borrow (COPY, RENAME), or for anything else that must not see
+ * later edits: from here on ws_edit of `e` works on a copy.
+ */
+struct slice ws_share(struct entry *e);
+
 /* ws_alloc: memory that lives until the turn has been settled. */
 void *ws_alloc(struct working_set *ws, size_t size);
 struct slice ws_copy(struct working_set *ws, struct slice bytes);
@@ -57,7 +63,10 @@ size_t ws_count(const struct working_set *ws);
  * ws_begin_unit sets whose writes follow, and the time that expiry is judged by. identity_id goes to modified_by.
  */
 void ws_begin_unit(struct working_set *ws, int64_t now_ms, int32_t identity_id);
-/* ws_forget drops all entries of a database (all of its keyspace when number is UINT16_MAX): FLUSHDB. */
+/*
+ * ws_forget empties a database (all of its keyspace when number is UINT16_MAX) after FLUSHDB: its entries are
+ * then known to be absent, without a row, and clean.
+ */
 void ws_forget(struct working_set *ws, uint32_t db);
 /* ws_clean marks every dirty entry as stored: its row exists and holds what the entry says. */
 void ws_clean(struct working_set *ws);

@@ -1,0 +1,111 @@
+/*
+ * config: CONFIG GET: what clients and tools ask a Redis for, answered with what holds here.
+ */
+#include "commands/commands.h"
+#include "core.h"
+
+typedef int64_t config_number(const struct core_options *options);
+
+static int64_t max_value(const struct core_options *options)
+{
+    return options->max_value;
+}
+
+static int64_t databases(const struct core_options *options)
+{
+    return options->databases;
+}
+
+static int64_t max_key(const struct core_options *options)
+{
+    return options->max_key;
+}
+
+static int64_t store_timeout(const struct core_options *options)
+{
+    return options->store_timeout_ms / 1000;
+}
+
+static int64_t pool_size(const struct core_options *options)
+{
+    return options->pool_size;
+}
+
+/*
+ * name     Redis's, or ours where it begins with cofre-
+ * text     the value, or NULL
+ * number   where it comes from otherwise
+ */
+static const struct parameter {
+    const char *name;
+    const char *text;
+    config_number *number;
+} parameters[] = {
+    { "appendfsync", "always", NULL }, /* a reply means that it is stored */
+    { "appendonly", "yes", NULL },
+    { "bind", "", NULL },
+    { "cofre-max-key", NULL, max_key },
+    { "cofre-max-value", NULL, max_value },
+    { "cofre-pool-size", NULL, pool_size },
+    { "cofre-store-timeout", NULL, store_timeout },
+    { "databases", NULL, databases },
+    { "dir", "", NULL },
+    { "lua-time-limit", "5000", NULL },
+    { "maxclients", "10000", NULL },
+    { "maxmemory", "0", NULL },
+    { "maxmemory-policy", "noeviction", NULL },
+    { "notify-keyspace-events", "", NULL },
+    { "port", "0", NULL }, /* no plaintext listener */
+    { "proto-max-bulk-len", NULL, max_value },
+    { "requirepass", "", NULL },
+    { "save", "", NULL },
+    { "slowlog-log-slower-than", "10000", NULL },
+    { "slowlog-max-len", "128", NULL },
+    { "timeout", "0", NULL },
+    { "tls-auth-clients", "yes", NULL },
+    { "tls-protocols", "TLSv1.2 TLSv1.3", NULL },
+};
+
+/* asked: a parameter that several patterns match is given once. */
+static bool asked(const struct call *call, const struct parameter *parameter)
+{
+    for (uint32_t i = 2; i < call->argc; i++) {
+        if (slice_glob(call->argv[i], slice_of(parameter->name), true)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void reply_parameter(struct call *call, const struct parameter *parameter)
+{
+    resp_bulk_text(call->reply, parameter->name);
+    if (parameter->text != NULL) {
+        resp_bulk_text(call->reply, parameter->text);
+    } else {
+        resp_bulk_int(call->reply, parameter->number(core_options(call->core)));
+    }
+}
+
+void run_config_get(struct call *call)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(parameters); i++) {
+        count += asked(call, &parameters[i]);
+    }
+    resp_map(call->reply, count);
+    for (size_t i = 0; i < ARRAY_SIZE(parameters); i++) {
+        if (asked(call, &parameters[i])) {
+            reply_parameter(call, &parameters[i]);
+        }
+    }
+}
+
+void run_config_help(struct call *call)
+{
+    static const char *const lines[] = {
+        "GET <pattern>",
+        "    Return parameters matching the glob-like <pattern> and their values.",
+    };
+    reply_help(call, "CONFIG", lines, ARRAY_SIZE(lines));
+}

@@ -1,0 +1,27 @@
+/*
+ * server: TIME, and the form of HELP replies.
+ */
+#include "commands/commands.h"
+
+#include <stdio.h>
+
+void run_time(struct call *call)
+{
+    resp_array(call->reply, 2);
+    resp_bulk_int(call->reply, call->now_ms / 1000);
+    resp_bulk_int(call->reply, call->now_ms % 1000 * 1000);
+}
+
+void reply_help(struct call *call, const char *command, const char *const *lines, size_t count)
+{
+    char heading[80];
+    snprintf(heading, sizeof(heading),
+             "%s <subcommand> [<arg> [value] [opt] ...]. Subcommands are:", command);
+    resp_array(call->reply, count + 3);
+    resp_simple(call->reply, heading);
+    for (size_t i = 0; i < count; i++) {
+        resp_simple(call->reply, lines[i]);
+    }
+    resp_simple(call->reply, "HELP");
+    resp_simple(call->reply, "    Prints this help.");
+}
