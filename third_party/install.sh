@@ -49,10 +49,8 @@ as_root()
 {
     if [[ $(id -u) -eq 0 ]]; then
         "$@"
-    elif command -v sudo >/dev/null; then
-        sudo "$@"
     else
-        die 2 "must be root, or have sudo, to run: $*"
+        sudo "$@"
     fi
 }
 
@@ -98,6 +96,9 @@ install_packages()
     mapfile -t missing < <(missing_packages "$@")
     [[ ${#missing[@]} -gt 0 ]] || return 0
     command -v apt-get >/dev/null || die 2 "not a Debian system; please install: ${missing[*]}"
+
+    [[ $(id -u) -eq 0 ]] || command -v sudo >/dev/null ||
+        die 2 "these packages are missing, and only root (or sudo, which is not here) can install them: ${missing[*]}"
 
     say "installing with apt: ${missing[*]}"
     # Lists may be absent (fresh images) or too old for what the mirror still has: then update, and try once more.
