@@ -182,7 +182,10 @@ size_t command_keys(const struct command *command, const struct slice *argv, uin
 
 void reply_wrong_arity(struct resp_writer *reply, const struct command *command)
 {
-    resp_error(reply, "ERR wrong number of arguments for '%s' command", command->name);
+    /* Redis throws the transaction away when EXEC itself is malformed, and says so even without one. */
+    const char *code =
+        (command->flags & CMD_EXEC) != 0 ? "EXECABORT Transaction discarded because of:" : "ERR";
+    resp_error(reply, "%s wrong number of arguments for '%s' command", code, command->name);
 }
 
 void reply_syntax_error(struct call *call)

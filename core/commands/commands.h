@@ -50,10 +50,14 @@ command_fn run_command, run_command_count, run_command_docs, run_command_getkeys
 
 /* Shared by them. */
 
+/* call_read finds key i for reading, and counts a hit or a miss; call_find only finds. */
+struct entry *call_read(struct call *call, uint32_t i);
+struct entry *call_find(struct call *call, uint32_t i);
+
 /* call_value_fits says whether a value may be so long, or writes the error reply. */
 MUST_CHECK bool call_value_fits(struct call *call, uint64_t length);
 
-/* call_int_in_range parses argument i as Redis's int, or writes an error reply. */
+/* call_int32 parses argument i as Redis's int, or writes an error reply. */
 MUST_CHECK bool call_int32(struct call *call, uint32_t i, int64_t *out);
 
 /* reply_help writes Redis's form of a HELP: a heading, the lines, and HELP itself. */

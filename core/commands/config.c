@@ -66,20 +66,22 @@ static const struct parameter {
     { "tls-protocols", "TLSv1.2 TLSv1.3", NULL },
 };
 
-/* asked: a parameter that several patterns match is given once. */
-static bool asked(const struct call *call, const struct parameter *parameter)
+/* asked returns the argument that matches, 0 for none: a parameter that several match is given once. */
+static uint32_t asked(const struct call *call, const struct parameter *parameter)
 {
     for (uint32_t i = 2; i < call->argc; i++) {
         if (slice_glob(call->argv[i], slice_of(parameter->name), true)) {
-            return true;
+            return i;
         }
     }
-    return false;
+    return 0;
 }
 
-static void reply_parameter(struct call *call, const struct parameter *parameter)
+/* reply_parameter: a name that was spelled out comes back as it was spelled, in whatever case. */
+static void reply_parameter(struct call *call, const struct parameter *parameter, uint32_t arg)
 {
-    resp_bulk_text(call->reply, parameter->name);
+    struct slice name = slice_of(parameter->name);
+    resp_bulk(call->reply, slice_eq_nocase(call->argv[arg], name) ? call->argv[arg] : name);
     if (parameter->text != NULL) {
         resp_bulk_text(call->reply, parameter->text);
     } else {
@@ -91,12 +93,13 @@ void run_config_get(struct call *call)
 {
     size_t count = 0;
     for (size_t i = 0; i < ARRAY_SIZE(parameters); i++) {
-        count += asked(call, &parameters[i]);
+        count += asked(call, &parameters[i]) != 0;
     }
     resp_map(call->reply, count);
     for (size_t i = 0; i < ARRAY_SIZE(parameters); i++) {
-        if (asked(call, &parameters[i])) {
-            reply_parameter(call, &parameters[i]);
+        uint32_t arg = asked(call, &parameters[i]);
+        if (arg != 0) {
+            reply_parameter(call, &parameters[i], arg);
         }
     }
 }

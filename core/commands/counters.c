@@ -40,7 +40,7 @@ static char *i64_text(int64_t n, char text[I64_TEXT])
 
 static void increment(struct call *call, int64_t by)
 {
-    struct entry *e = ws_find(call->ws, call->db, call->argv[1]);
+    struct entry *e = call_find(call, 1);
     int64_t n = 0;
     if (e != NULL && slice_to_i64(e->value, &n) != ERR_OK) {
         reply_not_integer(call);
@@ -135,7 +135,7 @@ static size_t float_text(long double n, char text[FLOAT_TEXT])
 
 void run_incrbyfloat(struct call *call)
 {
-    struct entry *e = ws_find(call->ws, call->db, call->argv[1]);
+    struct entry *e = call_find(call, 1);
     long double n = 0;
     long double by = 0;
     if ((e != NULL && !parse_float(e->value, &n)) || !parse_float(call->argv[2], &by)) {

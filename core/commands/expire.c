@@ -120,7 +120,7 @@ static void expire(struct call *call, struct expiry_unit unit)
     if (!parse_conditions(call, &conditions) || !expiry_any(call, 2, unit, &expires_at)) {
         return;
     }
-    struct entry *e = ws_find(call->ws, call->db, call->argv[1]);
+    struct entry *e = call_find(call, 1);
     if (e == NULL || !allowed(e, conditions, expires_at)) {
         resp_int(call->reply, 0);
         return;
@@ -158,7 +158,7 @@ void run_pexpireat(struct call *call)
 /* reply_expiry answers -2 without a key, -1 without an expiry; seconds are rounded to the nearest. */
 static void reply_expiry(struct call *call, int64_t base, bool seconds)
 {
-    const struct entry *e = ws_find(call->ws, call->db, call->argv[1]);
+    const struct entry *e = call_read(call, 1);
     int64_t n = -2;
     if (e != NULL) {
         n = -1;
@@ -192,7 +192,7 @@ void run_pexpiretime(struct call *call)
 
 void run_persist(struct call *call)
 {
-    struct entry *e = ws_find(call->ws, call->db, call->argv[1]);
+    struct entry *e = call_find(call, 1);
     bool had = e != NULL && e->expires_at != 0;
     if (had) {
         ws_expire(call->ws, e, 0);

@@ -44,7 +44,7 @@ void run_command_info(struct call *call)
         if (command != NULL) {
             command_reply_info(call->reply, command);
         } else {
-            resp_null_array(call->reply);
+            resp_null(call->reply);
         }
     }
 }
@@ -160,7 +160,7 @@ void run_command_list(struct call *call)
     for (size_t i = 0; i < command_row_count; i++) {
         count += passes(&filter, &command_rows[i]) + count_sub_passes(&filter, &command_rows[i]);
     }
-    resp_set(call->reply, count);
+    resp_array(call->reply, count);
     for (size_t i = 0; i < command_row_count; i++) {
         if (passes(&filter, &command_rows[i])) {
             resp_bulk_text(call->reply, command_rows[i].name);

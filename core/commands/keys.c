@@ -4,9 +4,21 @@
 #include "commands/commands.h"
 #include "core.h"
 
-static struct entry *find_key(struct call *call, uint32_t i)
+struct entry *call_find(struct call *call, uint32_t i)
 {
     return ws_find(call->ws, call->db, call->argv[i]);
+}
+
+struct entry *call_read(struct call *call, uint32_t i)
+{
+    struct entry *e = call_find(call, i);
+    struct core_metrics *metrics = core_metrics(call->core);
+    if (e != NULL) {
+        metrics->keyspace_hits++;
+    } else {
+        metrics->keyspace_misses++;
+    }
+    return e;
 }
 
 /* --- DEL UNLINK EXISTS TOUCH TYPE -------------------------------------------------------- */
@@ -15,7 +27,7 @@ void run_del(struct call *call)
 {
     int64_t removed = 0;
     for (uint32_t i = 1; i < call->argc; i++) {
-        struct entry *e = find_key(call, i);
+        struct entry *e = call_find(call, i);
         if (e != NULL) {
             ws_remove(call->ws, e);
             removed++;
@@ -29,14 +41,14 @@ void run_exists(struct call *call)
 {
     int64_t found = 0;
     for (uint32_t i = 1; i < call->argc; i++) {
-        found += find_key(call, i) != NULL;
+        found += call_read(call, i) != NULL;
     }
     resp_int(call->reply, found);
 }
 
 void run_type(struct call *call)
 {
-    resp_simple(call->reply, find_key(call, 1) != NULL ? "string" : "none");
+    resp_simple(call->reply, call_read(call, 1) != NULL ? "string" : "none");
 }
 
 /* --- RENAME RENAMENX --------------------------------------------------------------------- */
@@ -50,13 +62,13 @@ void needs_rename(const struct call *call)
 /* rename returns false when nothing was moved: no source (the error is written), or a destination with if_absent. */
 static bool rename_key(struct call *call, bool if_absent)
 {
-    struct entry *source = find_key(call, 1);
+    struct entry *source = call_find(call, 1);
     if (source == NULL) {
         resp_error(call->reply, "ERR no such key");
         return false;
     }
     bool same = slice_eq(call->argv[1], call->argv[2]);
-    if (if_absent && (same || find_key(call, 2) != NULL)) {
+    if (if_absent && (same || call_find(call, 2) != NULL)) {
         resp_int(call->reply, 0);
         return false;
     }
@@ -157,7 +169,7 @@ void run_copy(struct call *call)
     if (!copy_arguments(call, &options, &db)) {
         return;
     }
-    struct entry *source = find_key(call, 1);
+    struct entry *source = call_find(call, 1);
     bool free_to_write = options.replace || ws_find(call->ws, db, call->argv[2]) == NULL;
     bool copied = source != NULL && free_to_write;
     if (copied) {

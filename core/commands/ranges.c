@@ -5,14 +5,9 @@
 
 #include <string.h>
 
-static struct entry *find_key(struct call *call)
-{
-    return ws_find(call->ws, call->db, call->argv[1]);
-}
-
 void run_strlen(struct call *call)
 {
-    const struct entry *e = find_key(call);
+    const struct entry *e = call_read(call, 1);
     resp_int(call->reply, e == NULL ? 0 : (int64_t)e->length);
 }
 
@@ -35,7 +30,7 @@ static void write_at(struct call *call, struct entry *e, uint64_t offset, struct
 
 void run_append(struct call *call)
 {
-    struct entry *e = find_key(call);
+    struct entry *e = call_find(call, 1);
     struct slice bytes = call->argv[2];
     if (e == NULL) {
         if (call_value_fits(call, bytes.len)) {
@@ -61,7 +56,7 @@ void run_setrange(struct call *call)
         resp_error(call->reply, "ERR offset is out of range");
         return;
     }
-    struct entry *e = find_key(call);
+    struct entry *e = call_find(call, 1);
     struct slice bytes = call->argv[3];
     if (bytes.len == 0) {
         resp_int(call->reply, e == NULL ? 0 : (int64_t)e->length);
@@ -88,7 +83,7 @@ void run_getrange(struct call *call)
     if (!call_i64(call, 2, &start) || !call_i64(call, 3, &end)) {
         return;
     }
-    const struct entry *e = find_key(call);
+    const struct entry *e = call_read(call, 1);
     struct slice range = { (const uint8_t *)"", 0 };
     bool backwards = start < 0 && end < 0 && start > end;
     if (e != NULL && e->value.len > 0 && !backwards) {

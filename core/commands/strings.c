@@ -5,11 +5,6 @@
 #include "commands/expiry.h"
 #include "core.h"
 
-static struct entry *find_key(struct call *call, uint32_t i)
-{
-    return ws_find(call->ws, call->db, call->argv[i]);
-}
-
 static void reply_value(struct call *call, const struct entry *e)
 {
     if (e != NULL) {
@@ -36,9 +31,14 @@ enum set_flag {
     SET_GET = 1 << 2,
     SET_KEEPTTL = 1 << 3,
     SET_PERSIST = 1 << 4,
-    SET_EXPIRY = 1 << 5,
-    FOR_SET = 1 << 8, /* in `commands`: who takes the word */
-    FOR_GETEX = 1 << 9,
+    SET_EX = 1 << 5,
+    SET_PX = 1 << 6,
+    SET_EXAT = 1 << 7,
+    SET_PXAT = 1 << 8,
+    SET_EXPIRY = SET_EX | SET_PX | SET_EXAT | SET_PXAT,
+    SET_LIFETIME = SET_EXPIRY | SET_KEEPTTL | SET_PERSIST, /* of these, one (but that one twice) */
+    FOR_SET = 1 << 16,                                     /* in `commands`: who takes the word */
+    FOR_GETEX = 1 << 17,
 };
 
 /* word; what it sets; what must not have been given beside it; who takes it; for SET_EXPIRY the unit */
@@ -52,24 +52,12 @@ static const struct set_word {
     { "nx", SET_NX, SET_XX, FOR_SET, { 0 } },
     { "xx", SET_XX, SET_NX, FOR_SET, { 0 } },
     { "get", SET_GET, 0, FOR_SET, { 0 } },
-    { "keepttl", SET_KEEPTTL, SET_EXPIRY | SET_PERSIST, FOR_SET, { 0 } },
-    { "persist", SET_PERSIST, SET_EXPIRY | SET_KEEPTTL, FOR_GETEX, { 0 } },
-    { "ex",
-      SET_EXPIRY,
-      SET_EXPIRY | SET_KEEPTTL | SET_PERSIST,
-      FOR_SET | FOR_GETEX,
-      { .seconds = true } },
-    { "px", SET_EXPIRY, SET_EXPIRY | SET_KEEPTTL | SET_PERSIST, FOR_SET | FOR_GETEX, { 0 } },
-    { "exat",
-      SET_EXPIRY,
-      SET_EXPIRY | SET_KEEPTTL | SET_PERSIST,
-      FOR_SET | FOR_GETEX,
-      { .seconds = true, .absolute = true } },
-    { "pxat",
-      SET_EXPIRY,
-      SET_EXPIRY | SET_KEEPTTL | SET_PERSIST,
-      FOR_SET | FOR_GETEX,
-      { .absolute = true } },
+    { "keepttl", SET_KEEPTTL, SET_LIFETIME, FOR_SET, { 0 } },
+    { "persist", SET_PERSIST, SET_LIFETIME, FOR_GETEX, { 0 } },
+    { "ex", SET_EX, SET_LIFETIME, FOR_SET | FOR_GETEX, { .seconds = true } },
+    { "px", SET_PX, SET_LIFETIME, FOR_SET | FOR_GETEX, { 0 } },
+    { "exat", SET_EXAT, SET_LIFETIME, FOR_SET | FOR_GETEX, { .seconds = true, .absolute = true } },
+    { "pxat", SET_PXAT, SET_LIFETIME, FOR_SET | FOR_GETEX, { .absolute = true } },
 };
 
 struct set_options {
@@ -94,11 +82,11 @@ static bool parse_options(const struct call *call, uint32_t first, unsigned comm
 {
     for (uint32_t i = first; i < call->argc; i++) {
         const struct set_word *word = find_word(call, i, command);
-        if (word == NULL || (out->flags & word->excludes) != 0) {
+        if (word == NULL || (out->flags & word->excludes & ~word->flag) != 0) {
             return false;
         }
         out->flags |= word->flag;
-        if (word->flag == SET_EXPIRY) {
+        if ((word->flag & SET_EXPIRY) != 0) {
             if (++i == call->argc) {
                 return false;
             }
@@ -113,14 +101,14 @@ static bool parse_options(const struct call *call, uint32_t first, unsigned comm
 
 void run_get(struct call *call)
 {
-    reply_value(call, find_key(call, 1));
+    reply_value(call, call_read(call, 1));
 }
 
 void run_mget(struct call *call)
 {
     resp_array(call->reply, call->argc - 1);
     for (uint32_t i = 1; i < call->argc; i++) {
-        reply_value(call, find_key(call, i));
+        reply_value(call, call_read(call, i));
     }
 }
 
@@ -129,13 +117,13 @@ void run_getset(struct call *call)
     if (!call_value_fits(call, call->argv[2].len)) {
         return;
     }
-    reply_value(call, find_key(call, 1));
+    reply_value(call, call_find(call, 1));
     ws_put(call->ws, call->db, call->argv[1], call->argv[2], 0);
 }
 
 void run_getdel(struct call *call)
 {
-    struct entry *e = find_key(call, 1);
+    struct entry *e = call_find(call, 1);
     reply_value(call, e);
     if (e != NULL) {
         ws_remove(call->ws, e);
@@ -150,7 +138,7 @@ void run_getex(struct call *call)
         reply_syntax_error(call);
         return;
     }
-    struct entry *e = find_key(call, 1);
+    struct entry *e = call_read(call, 1);
     if (e == NULL) {
         resp_null(call->reply);
         return;
@@ -197,7 +185,7 @@ static void put(struct call *call, uint32_t value, int64_t expires_at)
 static void set_with_options(struct call *call, const struct set_options *options,
                              int64_t expires_at)
 {
-    const struct entry *old = find_key(call, 1);
+    const struct entry *old = call_find(call, 1);
     bool get = (options->flags & SET_GET) != 0;
     if (get) {
         reply_value(call, old);
@@ -246,7 +234,7 @@ void run_setnx(struct call *call)
     if (!call_value_fits(call, call->argv[2].len)) {
         return;
     }
-    bool absent = find_key(call, 1) == NULL;
+    bool absent = call_find(call, 1) == NULL;
     if (absent) {
         put(call, 2, 0);
     }
@@ -309,7 +297,7 @@ void run_msetnx(struct call *call)
         return;
     }
     for (uint32_t i = 1; i < call->argc; i += 2) {
-        if (find_key(call, i) != NULL) {
+        if (call_find(call, i) != NULL) {
             resp_int(call->reply, 0);
             return;
         }

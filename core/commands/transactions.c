@@ -38,7 +38,7 @@ void run_watch(struct call *call)
         return;
     }
     for (uint32_t i = 1; i < call->argc; i++) {
-        const struct entry *e = ws_find(call->ws, call->db, call->argv[i]);
+        const struct entry *e = call_find(call, i);
         session_watch(call->session, call->db, call->argv[i], e == NULL ? 0 : e->revision);
     }
     resp_ok(call->reply);

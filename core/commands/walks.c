@@ -4,6 +4,10 @@
  */
 #include "commands/commands.h"
 
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+
 enum { SCAN_COUNT = 10, FIND_COUNT = 1000 }; /* when COUNT is not given */
 
 /* reply_walk_error passes on what the store had to say; false when there was nothing. */
@@ -39,9 +43,25 @@ static const char *parse_count(struct slice s, int64_t *out)
     return *out < 1 ? bad_syntax : NULL;
 }
 
+/* parse_cursor takes what strtoul takes, as Redis does: also "", "-1" and "007". */
 static const char *parse_cursor(struct slice s, uint64_t *out)
 {
-    return slice_to_u64(s, out) == ERR_OK ? NULL : bad_cursor;
+    char text[64];
+    if (s.len >= sizeof(text)) {
+        return bad_cursor;
+    }
+    for (size_t i = 0; i < s.len; i++) {
+        text[i] = (char)s.p[i];
+    }
+    text[s.len] = '\0';
+    char *end = NULL;
+    errno = 0;
+    uint64_t n = strtoull(text, &end, 10);
+    if (errno == ERANGE || isspace((unsigned char)text[0]) || end != text + s.len) {
+        return bad_cursor;
+    }
+    *out = n;
+    return NULL;
 }
 
 /* parse_pair reads the option at i and its argument; `find` has CURSOR where SCAN has TYPE. */
