@@ -1,6 +1,6 @@
 /*
- * buf: the slow halves of the byte queue; the fast ones are inline in buf.h. Not thread-safe, and no
- * ring: unread bytes are always contiguous, which is what the parsers need.
+ * buf: the slow halves of the byte queue; the fast ones are inline in buf.h. Not thread-safe, and
+ * no ring: unread bytes are always contiguous, which is what the parsers need.
  */
 #include "base/buf.h"
 
@@ -81,7 +81,7 @@ uint8_t *buf_make_room(struct buf *b, size_t n)
     }
     size_t need = len + n;
     if (b->p == NULL || b->cap - b->end < n) {
-        /* Moving fewer bytes than were consumed is paid for by those; otherwise growing is cheaper in the end. */
+        /* Moving no more bytes than were consumed is cheap; otherwise growing is, in the end. */
         if (b->p != NULL && need <= b->cap && (b->start >= len || b->cap == b->max)) {
             compact(b);
         } else {

@@ -49,7 +49,7 @@ uint8_t *buf_make_room(struct buf *b, size_t n);
  */
 static inline uint8_t *buf_reserve(struct buf *b, size_t n)
 {
-    /* cap <= max, so what fits is within the maximum. '>' sends a buf without memory the slow way. */
+    /* cap <= max, so what fits is allowed. '>' sends a buf without memory the slow way. */
     if (b->cap - b->end > n && !b->overflow) {
         return b->p + b->end;
     }
@@ -88,7 +88,7 @@ static inline void buf_consume(struct buf *b, size_t n)
     }
 }
 
-/* buf_truncate drops what was appended after the buf held `len` unread bytes, and forgets an overflow. */
+/* buf_truncate keeps the first `len` unread bytes, and forgets an overflow. */
 void buf_truncate(struct buf *b, size_t len);
 
 #endif

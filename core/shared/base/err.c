@@ -1,6 +1,6 @@
 /*
- * err: texts of the error codes, and memory that never comes back NULL (HOUSE rule 20: out of memory
- * aborts, in one place).
+ * err: texts of the error codes, and memory that never comes back NULL (HOUSE rule 20: out of
+ * memory aborts, in one place).
  */
 #include "base/err.h"
 

@@ -1,7 +1,7 @@
 /*
  * log: builds one line in a fixed buffer and hands it to write(2). What does not fit is cut, marked
- * with "...", and the line still ends properly. No locks: the level, format and program are set before threads
- * start, and one write of one line is all that threads share.
+ * with "...", and the line still ends properly. No locks: the level, format and program are set
+ * before threads start, and one write of one line is all that threads share.
  */
 #include "base/log.h"
 
@@ -10,7 +10,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LINE_MAX_BYTES = 8192, LINE_TAIL = 16 }; /* TAIL is kept free for "...", a quote, "}" and the newline */
+enum {
+    LINE_SIZE = 8192,
+    LINE_TAIL = 16, /* kept free for "...", a quote, "}" and the newline */
+    LONGEST_WORD = 256,
+};
 
 static struct {
     const char *program;
@@ -66,7 +70,7 @@ bool log_enabled(enum log_level level)
 /* ---- the line ---- */
 
 struct line {
-    char text[LINE_MAX_BYTES];
+    char text[LINE_SIZE];
     size_t len;
     bool cut;
 };
@@ -96,8 +100,9 @@ static void put_tail(struct line *l, const char *text)
 }
 
 /*
- * shown_raw says whether a character may stand in a log line as it is: no control characters (C1 ones
- * drive terminals too), no line separators and nothing that turns the reading direction around.
+ * shown_raw says whether a character may stand in a log line as it is: no control characters (C1
+ * ones drive terminals too), no line separators and nothing that turns the reading direction
+ * around.
  */
 static bool shown_raw(uint32_t code)
 {
@@ -137,9 +142,12 @@ static void put_quoted(struct line *l, struct slice s)
     }
 }
 
-/* is_word says whether a value needs no quotes in the text format. */
+/* is_word says whether a text value needs no quotes; what is so long that it may be cut does. */
 static bool is_word(struct slice s)
 {
+    if (s.len > LONGEST_WORD) {
+        return false;
+    }
     for (size_t i = 0; i < s.len; i++) {
         if (s.p[i] <= ' ' || s.p[i] >= 0x7f || s.p[i] == '"' || s.p[i] == '\\' || s.p[i] == '=') {
             return false;
@@ -233,7 +241,8 @@ static void put_json_line(struct line *l, enum log_level level, const char *mess
     }
 }
 
-void log_write(enum log_level level, const char *message, const struct log_field *fields, size_t count)
+void log_write(enum log_level level, const char *message, const struct log_field *fields,
+               size_t count)
 {
     if (!log_enabled(level)) {
         return;
@@ -248,6 +257,7 @@ void log_write(enum log_level level, const char *message, const struct log_field
         put_text_line(&line, level, message, fields, count);
         put_tail(&line, "\n");
     }
-    ssize_t ignored = write(STDERR_FILENO, line.text, line.len); /* nowhere to report a failure to */
+    /* A failure has nowhere to be reported. */
+    ssize_t ignored = write(STDERR_FILENO, line.text, line.len);
     (void)ignored;
 }

@@ -11,7 +11,7 @@
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR };
 enum log_format { LOG_TEXT, LOG_JSON };
 
-/* The log's level and format are the only mutable globals (HOUSE rule 12); set before threads start. */
+/* The only mutable globals (HOUSE rule 12); set before threads start. */
 void log_setup(const char *program, enum log_level level, enum log_format format);
 MUST_CHECK enum err log_level_parse(const char *text, enum log_level *out);
 MUST_CHECK enum err log_format_parse(const char *text, enum log_format *out);
@@ -28,20 +28,21 @@ struct log_field {
 };
 
 #define LF_STR(field_name, value) \
-    ((struct log_field){.name = (field_name), .kind = LOG_FIELD_TEXT, .text = (value)})
+    ((struct log_field){ .name = (field_name), .kind = LOG_FIELD_TEXT, .text = (value) })
 #define LF_SLICE(field_name, value) \
-    ((struct log_field){.name = (field_name), .kind = LOG_FIELD_BYTES, .bytes = (value)})
+    ((struct log_field){ .name = (field_name), .kind = LOG_FIELD_BYTES, .bytes = (value) })
 #define LF_INT(field_name, value) \
-    ((struct log_field){.name = (field_name), .kind = LOG_FIELD_INT, .number = (int64_t)(value)})
+    ((struct log_field){ .name = (field_name), .kind = LOG_FIELD_INT, .number = (int64_t)(value) })
 
 /*
  * log_event(LOG_INFO, "session opened", LF_INT("session", id), LF_SLICE("identity", name));
  * Text: "2026-01-31T12:00:00.000Z info cofre-core: session opened session=7 identity=cn:alice".
  */
 #define log_event(level, message, ...)                                                           \
-    log_write((level), (message), (const struct log_field[]){{.name = NULL}, ##__VA_ARGS__},      \
-              sizeof((const struct log_field[]){{.name = NULL}, ##__VA_ARGS__}) /                 \
+    log_write((level), (message), (const struct log_field[]){ { .name = NULL }, ##__VA_ARGS__ }, \
+              sizeof((const struct log_field[]){ { .name = NULL }, ##__VA_ARGS__ }) /            \
                   sizeof(struct log_field))
-void log_write(enum log_level level, const char *message, const struct log_field *fields, size_t count);
+void log_write(enum log_level level, const char *message, const struct log_field *fields,
+               size_t count);
 
 #endif

@@ -1,7 +1,8 @@
 /*
- * option: reads a program's options from four sources, each stronger than the one before: the targets'
- * initial content, the environment, the configuration file, the command line. It knows kinds of values, not
- * what a program does with them; whether a file exists or a number makes sense beside another is the caller's.
+ * option: reads a program's options from four sources, each stronger than the one before: the
+ * targets' initial content, the environment, the configuration file, the command line. It knows
+ * kinds of values, not what a program does with them; whether a file exists or a number makes sense
+ * beside another is the caller's.
  */
 #include "base/option.h"
 
@@ -152,7 +153,8 @@ static enum err scan_bytes(const char *text, int64_t *out)
 static enum err scan_seconds(const char *text, int64_t *out)
 {
     const char *dot = strchr(text, '.');
-    struct slice whole = { (const uint8_t *)text, dot != NULL ? (size_t)(dot - text) : strlen(text) };
+    struct slice whole = { (const uint8_t *)text,
+                           dot != NULL ? (size_t)(dot - text) : strlen(text) };
     int64_t seconds = 0, ms = 0, scale = 100;
     if (dot != NULL) {
         if (dot[1] == '\0' || strlen(dot + 1) > 3) {
@@ -229,24 +231,49 @@ static enum err set_choice(const struct place *at, const struct option *row, con
         buf_printf(&names, "%s%s", i > 0 ? ", " : "", row->choices[i]);
     }
     struct slice s = buf_slice(&names);
-    enum err err = complain_at(at, "\"%s\" is not one of %.*s", value, (int)s.len, (const char *)s.p);
+    enum err err =
+        complain_at(at, "\"%s\" is not one of %.*s", value, (int)s.len, (const char *)s.p);
     buf_release(&names);
     return err;
 }
 
-/* add_item appends to a list; the first item from a stronger source replaces what weaker ones gave. */
-static void add_item(struct option_list *list, const char *value, bool replace)
+/* keep returns a text that lives as long as the process: argv does, the others are copied. */
+static const char *keep(const char *value, enum source source)
 {
-    size_t count = replace ? 0 : list->count;
-    const char **items = mem_alloc((count + 1) * sizeof(*items));
-    for (size_t i = 0; i < count; i++) {
-        items[i] = list->items[i];
-    }
-    items[count] = value;
-    *list = (struct option_list){ items, count + 1 };
+    return source == FROM_ARGV ? value : mem_strdup(value);
 }
 
-/* set_value gives a row its value. value is NULL for a bare flag; texts must live as long as the process. */
+static void free_kept(const char *text, enum source source)
+{
+    if (source == FROM_ENV || source == FROM_FILE) {
+        free((void *)text);
+    }
+}
+
+/* forget_weaker frees what a weaker source gave a row of texts; defaults are the program's own. */
+static void forget_weaker(const struct option *row, enum source was)
+{
+    if (row->kind == OPTION_TEXT) {
+        free_kept(*(const char **)row->target, was);
+    } else if (row->kind == OPTION_LIST) {
+        struct option_list *list = row->target;
+        for (size_t i = 0; i < list->count; i++) {
+            free_kept(list->items[i], was);
+        }
+        if (was != FROM_DEFAULT) {
+            free(list->items);
+        }
+        *list = (struct option_list){ NULL, 0 };
+    }
+}
+
+static void add_item(struct option_list *list, const char *value)
+{
+    list->items = mem_realloc(list->items, (list->count + 1) * sizeof(*list->items));
+    list->items[list->count++] = value;
+}
+
+/* set_value gives a row its value, NULL for a bare flag. A source's first one replaces weaker ones. */
 static enum err set_value(struct parse *p, const struct place *at, const struct option *row,
                           const char *value)
 {
@@ -255,15 +282,18 @@ static enum err set_value(struct parse *p, const struct place *at, const struct 
     if (at->source == FROM_FILE && !first && row->kind != OPTION_LIST) {
         return complain_at(at, "given twice, first on line %zu", given->line);
     }
+    if (first || row->kind == OPTION_TEXT) {
+        forget_weaker(row, given->source);
+    }
     *given = (struct given){ at->source, at->line };
     switch (row->kind) {
     case OPTION_FLAG:
         return set_flag(at, row, value);
     case OPTION_TEXT:
-        *(const char **)row->target = value;
+        *(const char **)row->target = keep(value, at->source);
         return ERR_OK;
     case OPTION_LIST:
-        add_item(row->target, value, first);
+        add_item(row->target, keep(value, at->source));
         return ERR_OK;
     case OPTION_CHOICE:
         return set_choice(at, row, value);
@@ -351,9 +381,8 @@ static void print_help(const struct option_set *set)
     printf("Usage: %s %s\n\n%s\n\nOptions:\n", set->program, set->synopsis, set->about);
     for (size_t i = 0; i < set->count; i++) {
         const struct option *row = &set->rows[i];
-        bool bare = row->kind == OPTION_FLAG;
-        print_row(row->letter, row->name, bare ? NULL : row->argument != NULL ? row->argument : "VALUE",
-                  row->help);
+        const char *argument = row->argument != NULL ? row->argument : "VALUE";
+        print_row(row->letter, row->name, row->kind == OPTION_FLAG ? NULL : argument, row->help);
         print_default(row);
         printf("\n");
     }
@@ -376,7 +405,7 @@ static enum err read_environment(struct parse *p)
             continue;
         }
         struct place at = { .parse = p, .source = FROM_ENV, .name = row->env };
-        enum err err = set_value(p, &at, row, mem_strdup(value));
+        enum err err = set_value(p, &at, row, value);
         if (err != ERR_OK) {
             return err;
         }
@@ -433,7 +462,8 @@ static enum err end_quoted(char *value)
     return *p == '\0' || *p == '#' ? ERR_OK : ERR_INVALID;
 }
 
-static enum err complain_line(const struct parse *p, size_t line, const char *what, const char *name)
+static enum err complain_line(const struct parse *p, size_t line, const char *what,
+                              const char *name)
 {
     return complain(p, "%s:%zu: %s%s", p->config, line, what, name);
 }
@@ -459,7 +489,8 @@ static enum err read_config_line(struct parse *p, char *text, size_t line)
     } else if (end_quoted(value) != ERR_OK) {
         return complain_line(p, line, "a quoted value must end with \" and nothing after it", "");
     }
-    const struct option *row = find_row(p->set, (struct slice){ (uint8_t *)name, (size_t)(end - name) });
+    const struct option *row =
+        find_row(p->set, (struct slice){ (uint8_t *)name, (size_t)(end - name) });
     *end = '\0';
     if (row == NULL) {
         return complain_line(p, line, "unknown option ", name);
@@ -468,7 +499,7 @@ static enum err read_config_line(struct parse *p, char *text, size_t line)
     if (bare && row->kind != OPTION_FLAG) {
         return complain_at(&at, "needs a value");
     }
-    return set_value(p, &at, row, bare ? NULL : mem_strdup(value));
+    return set_value(p, &at, row, bare ? NULL : value);
 }
 
 /* load_file reads the whole file into out, with a NUL behind it. */
@@ -517,8 +548,8 @@ static enum err read_config(struct parse *p)
 /* ---- the command line ---- */
 
 /*
- * The command line is walked twice: first for its form alone, --config, --help and --version, and, when the
- * weaker sources have been read, for the values.
+ * The command line is walked twice: first for its form alone, --config, --help and --version, and,
+ * when the weaker sources have been read, for the values.
  */
 enum pass { PASS_FORM, PASS_VALUES };
 
@@ -535,7 +566,7 @@ static enum err unknown_option(const struct walk *w, const char *shown)
     return complain(w->parse, "unknown option %s; see %s --help", shown, w->parse->set->program);
 }
 
-/* take_value returns the value after '=' or, when there is none, the next argument; NULL: nothing left. */
+/* take_value returns the value after '=', else the next argument; NULL: nothing is left. */
 static const char *take_value(struct walk *w, const char *attached)
 {
     if (attached != NULL) {

@@ -9,13 +9,13 @@
 #include "base/slice.h"
 
 enum option_kind {
-    OPTION_FLAG,     /* bool *            true when given; in a file also yes|no */
-    OPTION_TEXT,     /* const char **     a string that lives as long as the process */
-    OPTION_LIST,     /* struct option_list *  repeatable; commas are not split */
-    OPTION_INT,      /* int64_t *         decimal within [min, max] */
-    OPTION_BYTES,    /* int64_t *         as INT, suffixes k m g (powers of 1024) */
-    OPTION_SECONDS,  /* int64_t *         milliseconds; decimal seconds on the command line, 0.5 is fine */
-    OPTION_CHOICE,   /* int *             index into .choices */
+    OPTION_FLAG,    /* bool *            true when given; in a file also yes|no */
+    OPTION_TEXT,    /* const char **     a string that lives as long as the process */
+    OPTION_LIST,    /* struct option_list *  repeatable; commas are not split */
+    OPTION_INT,     /* int64_t *         decimal within [min, max] */
+    OPTION_BYTES,   /* int64_t *         as INT, suffixes k m g (powers of 1024) */
+    OPTION_SECONDS, /* int64_t *      milliseconds; given as seconds, 0.5 is fine */
+    OPTION_CHOICE,  /* int *             index into .choices */
 };
 
 struct option_list {
@@ -60,9 +60,9 @@ struct option_set {
 
 /*
  * option_parse reads environment, --config FILE, then argv. --help and --version print and exit 0.
- * On a bad option it prints one clear line to standard error and returns ERR_INVALID (the caller exits
- * with 2). *operand is the index of the first operand in argv (argc when there is none); operands are an
- * error unless stop_at_operand.
+ * On a bad option it prints one clear line to standard error and returns ERR_INVALID (the caller
+ * exits with 2). *operand is the index of the first operand in argv (argc when there is none);
+ * operands are an error unless stop_at_operand.
  */
 MUST_CHECK enum err option_parse(const struct option_set *set, int argc, char **argv, int *operand);
 

@@ -1,6 +1,6 @@
 /*
- * slice: comparing, matching, hashing and number-reading of byte runs. Everything here works by length;
- * nothing allocates but slice_dup.
+ * slice: comparing, matching, hashing and number-reading of byte runs. Everything here works by
+ * length; nothing allocates but slice_dup.
  */
 #include "base/slice.h"
 
@@ -81,8 +81,9 @@ enum err slice_to_i64(struct slice s, int64_t *out)
 /* ---- text ---- */
 
 /*
- * One row for each kind of lead byte (RFC 3629 §4): lead bytes [from, to], length of the sequence, bounds
- * of the second byte. Those bounds are what keeps out overlong forms, surrogates and U+110000 onwards.
+ * One row for each kind of lead byte (RFC 3629 §4): lead bytes [from, to], length of the sequence,
+ * bounds of the second byte. Those bounds are what keeps out overlong forms, surrogates and
+ * U+110000 onwards.
  */
 static const struct utf8_row {
     uint8_t from, to, len, second_min, second_max;
@@ -124,7 +125,7 @@ size_t slice_utf8_at(struct slice s, size_t at, uint32_t *code)
     return row->len;
 }
 
-/* ascii_run returns how many bytes at p are ASCII and not NUL, in steps of eight: it may stop short. */
+/* ascii_run counts ASCII bytes but NUL from p on, in steps of eight: it may stop short. */
 static size_t ascii_run(const uint8_t *p, size_t len)
 {
     size_t i = 0;
@@ -175,8 +176,8 @@ static bool in_range(uint8_t from, uint8_t to, uint8_t c, bool nocase)
 }
 
 /*
- * match_set matches c against the set after '[' at p[*at] and moves *at behind its ']'. As in Redis, a set
- * without ']' ends with the pattern, and [z-a] means [a-z].
+ * match_set matches c against the set after '[' at p[*at] and moves *at behind its ']'. As in
+ * Redis, a set without ']' ends with the pattern, and [z-a] means [a-z].
  */
 static bool match_set(struct slice p, size_t *at, uint8_t c, bool nocase)
 {
@@ -219,7 +220,7 @@ static bool match_one(struct slice p, size_t *at, uint8_t c, bool nocase)
 
 bool slice_glob(struct slice pattern, struct slice text, bool nocase)
 {
-    /* Every element but a star takes one byte, so only the last star ever needs another try: O(pattern × text). */
+    /* All but a star take one byte, so only the last star ever needs another try: no exponents. */
     size_t at = 0, i = 0;
     size_t after_star = SIZE_MAX, star_text = 0;
     while (i < text.len) {

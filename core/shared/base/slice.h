@@ -49,12 +49,12 @@ struct slice slice_dup(struct slice s);
 MUST_CHECK enum err slice_to_i64(struct slice s, int64_t *out);
 MUST_CHECK enum err slice_to_u64(struct slice s, uint64_t *out);
 
-/* slice_is_text says whether the bytes are valid UTF-8 without NUL (what PostgreSQL's text holds). */
+/* slice_is_text says whether the bytes are UTF-8 without NUL (what PostgreSQL's text holds). */
 bool slice_is_text(struct slice s);
 
 /*
- * slice_utf8_at returns the length of the valid UTF-8 sequence that starts at s.p[at], 0 when there is
- * none (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF), and its code point.
+ * slice_utf8_at returns the length of the valid UTF-8 sequence that starts at s.p[at], 0 when there
+ * is none (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF), and its code point.
  */
 size_t slice_utf8_at(struct slice s, size_t at, uint32_t *code);
 

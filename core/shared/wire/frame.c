@@ -1,6 +1,7 @@
 /*
- * frame: encoding and decoding of the link's frames, byte by byte as README.md here has it. It knows the
- * layout and its bounds, not what a frame means: sessions, order and credit are the link's business.
+ * frame: encoding and decoding of the link's frames, byte by byte as README.md here has it. It
+ * knows the layout and its bounds, not what a frame means: sessions, order and credit are the
+ * link's business.
  */
 #include "wire/frame.h"
 
@@ -79,8 +80,8 @@ enum frame_status frame_read(struct slice bytes, struct frame *out, size_t *used
     return FRAME_READY;
 }
 
-void frame_header(uint8_t *p, enum frame_type type, uint8_t flags, uint16_t answered, uint64_t session,
-                  uint32_t payload_length)
+void frame_header(uint8_t *p, enum frame_type type, uint8_t flags, uint16_t answered,
+                  uint64_t session, uint32_t payload_length)
 {
     store_u32(p, payload_length);
     p[4] = (uint8_t)type;
@@ -91,8 +92,9 @@ void frame_header(uint8_t *p, enum frame_type type, uint8_t flags, uint16_t answ
 }
 
 /*
- * start_frame reserves a whole frame and writes its header; it returns where the payload goes, or NULL when
- * the buf is full. A payload over the maximum is a caller's error: the peer would end the link over it.
+ * start_frame reserves a whole frame and writes its header; it returns where the payload goes, or
+ * NULL when the buf is full. A payload over the maximum is a caller's error: the peer would end the
+ * link over it.
  */
 static uint8_t *start_frame(struct buf *out, enum frame_type type, uint64_t session, size_t length)
 {
@@ -162,7 +164,7 @@ static uint8_t *put_string(uint8_t *p, struct slice s)
     return put_bytes(put_u32(p, (uint32_t)s.len), s);
 }
 
-/* The take functions fail softly: once a payload is too short, `bad` sticks and all that follows is empty. */
+/* The take functions fail softly: once a payload was too short, all that follows is empty. */
 struct taker {
     struct slice left;
     bool bad;
@@ -229,7 +231,7 @@ enum err frame_parse_hello(struct slice payload, struct frame_hello *out)
     if (t.bad || memcmp(magic.p, hello_magic, sizeof(hello_magic)) != 0) {
         return ERR_PROTOCOL;
     }
-    /* Another version may go on differently after its number, which must reach the log all the same. */
+    /* Another version may go on differently, but its number must reach the log. */
     if (hello.version == FRAME_VERSION) {
         hello.build = take_string(&t);
         if (!took_all(&t)) {
@@ -245,8 +247,8 @@ enum err frame_parse_hello(struct slice payload, struct frame_hello *out)
 static size_t open_size(const struct frame_open *open)
 {
     return 1 + 8 * 4 + open->identity.len + open->issuer.len + open->serial.len +
-           sizeof(open->fingerprint) + 8 + open->tls_version.len + open->cipher.len + open->peer.len +
-           open->local.len + 8 + 4 + open->state.len;
+           sizeof(open->fingerprint) + 8 + open->tls_version.len + open->cipher.len +
+           open->peer.len + open->local.len + 8 + 4 + open->state.len;
 }
 
 void frame_write_open(struct buf *out, uint64_t session, const struct frame_open *open)
@@ -356,7 +358,8 @@ void frame_build_request(struct buf *out, const struct slice *argv, uint32_t arg
     }
 }
 
-enum err frame_parse_request(struct slice payload, uint32_t max_argc, struct slice *argv, uint32_t *argc)
+enum err frame_parse_request(struct slice payload, uint32_t max_argc, struct slice *argv,
+                             uint32_t *argc)
 {
     if (payload.len < 4) {
         return ERR_PROTOCOL;

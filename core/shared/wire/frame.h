@@ -31,9 +31,9 @@ enum frame_type {
 };
 
 enum frame_flag {
-    FRAME_MORE = 1,    /* REQUEST, REPLY: another frame of the same type and session continues this one */
+    FRAME_MORE = 1,    /* REQUEST, REPLY: another frame of this type and session continues it */
     FRAME_CLOSING = 2, /* REPLY: close the client once these bytes are out (QUIT) */
-    FRAME_PINNED = 2,  /* STATE: this session's state cannot be carried over a restart of the core */
+    FRAME_PINNED = 2, /* STATE: this session's state cannot be carried over a restart of the core */
 };
 
 struct frame {
@@ -47,9 +47,9 @@ struct frame {
 enum frame_status { FRAME_NEED_MORE, FRAME_READY, FRAME_BAD };
 
 /*
- * frame_read decodes the first frame in `bytes`. FRAME_READY: *out is set and *used is the bytes it took.
- * FRAME_NEED_MORE: the frame is not complete. FRAME_BAD: unknown type, unknown flag or a payload over
- * FRAME_MAX_PAYLOAD; the link must end.
+ * frame_read decodes the first frame in `bytes`. FRAME_READY: *out is set and *used is the bytes it
+ * took. FRAME_NEED_MORE: the frame is not complete. FRAME_BAD: unknown type, unknown flag or a
+ * payload over FRAME_MAX_PAYLOAD; the link must end.
  */
 enum frame_status frame_read(struct slice bytes, struct frame *out, size_t *used);
 
@@ -57,8 +57,8 @@ enum frame_status frame_read(struct slice bytes, struct frame *out, size_t *used
 void frame_write(struct buf *out, const struct frame *frame);
 
 /* frame_header writes the 16 header bytes to p, for frames whose payload is built in place. */
-void frame_header(uint8_t *p, enum frame_type type, uint8_t flags, uint16_t answered, uint64_t session,
-                  uint32_t payload_length);
+void frame_header(uint8_t *p, enum frame_type type, uint8_t flags, uint16_t answered,
+                  uint64_t session, uint32_t payload_length);
 
 /* HELLO */
 struct frame_hello {
@@ -66,7 +66,8 @@ struct frame_hello {
     struct slice build; /* program and version, for the log */
 };
 void frame_write_hello(struct buf *out, const struct frame_hello *hello);
-MUST_CHECK enum err frame_parse_hello(struct slice payload, struct frame_hello *out); /* magic checked */
+/* frame_parse_hello checks the magic; of another version it reads no more than the number. */
+MUST_CHECK enum err frame_parse_hello(struct slice payload, struct frame_hello *out);
 
 /* OPEN: who the client is. All from the verified leaf certificate and the TLS session. */
 enum identity_kind { IDENTITY_URI = 1, IDENTITY_DNS = 2, IDENTITY_EMAIL = 3, IDENTITY_CN = 4 };
@@ -93,24 +94,28 @@ void frame_write_credit(struct buf *out, uint64_t session, uint32_t bytes);
 MUST_CHECK enum err frame_parse_credit(struct slice payload, uint32_t *out);
 
 /*
- * REQUEST: u32 argc, argc × u32 length, bytes; split over frames with MORE when longer than one payload.
- * frame_request_size gives the whole payload's size; frame_write_request appends the frame of a request that
- * fits one; a longer one is built with frame_build_request (header-less payload) and cut by frame_write_part.
+ * REQUEST: u32 argc, argc × u32 length, bytes; split over frames with MORE when longer than one
+ * payload. frame_request_size gives the whole payload's size; frame_write_request appends the frame
+ * of a request that fits one; a longer one is built with frame_build_request (header-less payload)
+ * and cut by frame_write_part.
  */
 size_t frame_request_size(const struct slice *argv, uint32_t argc);
-void frame_write_request(struct buf *out, uint64_t session, const struct slice *argv, uint32_t argc);
+void frame_write_request(struct buf *out, uint64_t session, const struct slice *argv,
+                         uint32_t argc);
 void frame_build_request(struct buf *out, const struct slice *argv, uint32_t argc);
 
 /*
- * frame_write_part appends one frame with the next piece of a long REQUEST or REPLY payload and advances
- * *payload. MORE is set on every piece but the last; `flags` and `answered` go on the last piece alone.
+ * frame_write_part appends one frame with the next piece of a long REQUEST or REPLY payload and
+ * advances *payload. MORE is set on every piece but the last; `flags` and `answered` go on the last
+ * piece alone.
  */
 void frame_write_part(struct buf *out, enum frame_type type, uint8_t flags, uint16_t answered,
                       uint64_t session, struct slice *payload);
 
 /*
- * frame_parse_request checks a whole request payload. With argv == NULL it only counts. ERR_PROTOCOL when the
- * lengths do not add up exactly; argc may be at most max_argc; argv must have room for that.
+ * frame_parse_request checks a whole request payload. With argv == NULL it only counts.
+ * ERR_PROTOCOL when the lengths do not add up exactly; argc may be at most max_argc; argv must have
+ * room for that.
  */
 MUST_CHECK enum err frame_parse_request(struct slice payload, uint32_t max_argc, struct slice *argv,
                                         uint32_t *argc);

@@ -1,7 +1,8 @@
 /*
- * resp_read: turns a client's bytes into argument lists, one request at a time, as redis-server does
- * (networking.c: processMultibulkBuffer, processInlineBuffer, sds.c: sdssplitargs). It is stricter in one
- * thing: every line and every argument must end with CR LF, where Redis skips two bytes without looking.
+ * resp_read: turns a client's bytes into argument lists, one request at a time, as redis-server
+ * does (networking.c: processMultibulkBuffer, processInlineBuffer, sds.c: sdssplitargs). It is
+ * stricter in one thing: every line and every argument must end with CR LF, where Redis skips two
+ * bytes without looking.
  */
 #include "wire/resp_read.h"
 
@@ -56,19 +57,22 @@ static enum resp_status PRINTF_LIKE(2, 3) fail(struct resp_reader *r, const char
 
 static enum resp_status fail_request_size(struct resp_reader *r)
 {
-    return fail(r, "Protocol error: request is over max-request, %zu bytes", r->limits->max_request);
+    return fail(r, "Protocol error: request is over max-request, %zu bytes",
+                r->limits->max_request);
 }
 
 static enum resp_status fail_args(struct resp_reader *r)
 {
-    return fail(r, "Protocol error: request is over the limit of %u arguments", r->limits->max_args);
+    return fail(r, "Protocol error: request is over the limit of %u arguments",
+                r->limits->max_args);
 }
 
-/* add_arg takes the next place in the table, which grows with what has arrived, not with what was announced. */
+/* add_arg takes the next place in the table, which grows with what came, not what was announced. */
 static void add_arg(struct resp_reader *r, struct slice arg)
 {
     if (r->parsed == r->argv_cap) {
-        uint32_t cap = r->argv_cap * 4; /* argc is at most INT_MAX, and so parsed: no overflow in 64-bit sizes */
+        uint32_t max = r->limits->max_args; /* over r->parsed: that was checked */
+        uint32_t cap = r->argv_cap > max / 4 ? max : r->argv_cap * 4;
         struct slice *few = r->argv == r->few ? r->few : NULL;
         r->argv = mem_realloc(few != NULL ? NULL : r->argv, sizeof(*r->argv) * (size_t)cap);
         if (few != NULL) {
@@ -82,14 +86,16 @@ static void add_arg(struct resp_reader *r, struct slice arg)
 /* ---- lines ---- */
 
 /*
- * find_line_end looks for `mark` in the line at r->pos. READY: *at is its place. A line that is longer than
- * max_inline is an error whether or not its end has arrived, so that how bytes are split changes nothing.
+ * find_line_end looks for `mark` in the line at r->pos. READY: *at is its place. A line that is
+ * longer than max_inline is an error whether or not its end has arrived, so that how bytes are
+ * split changes nothing.
  */
 static enum resp_status find_line_end(struct resp_reader *r, struct slice bytes, char mark,
                                       const char *too_big, size_t *at)
 {
     size_t from = r->scanned > r->pos ? r->scanned : r->pos;
-    size_t stop = bytes.len - r->pos > r->limits->max_inline ? r->pos + r->limits->max_inline + 1 : bytes.len;
+    size_t stop =
+        bytes.len - r->pos > r->limits->max_inline ? r->pos + r->limits->max_inline + 1 : bytes.len;
     const uint8_t *found = from < stop ? memchr(bytes.p + from, mark, stop - from) : NULL;
     if (found != NULL) {
         *at = (size_t)(found - bytes.p);
@@ -104,8 +110,9 @@ static enum resp_status find_line_end(struct resp_reader *r, struct slice bytes,
 }
 
 /*
- * quick_length reads "<type><1 to 9 digits>\r\n" at p, which nearly every header line is. It returns the
- * bytes taken, or 0 when the line is incomplete or in any way unusual: then read_length looks at it closely.
+ * quick_length reads "<type><1 to 9 digits>\r\n" at p, which nearly every header line is. It
+ * returns the bytes taken, or 0 when the line is incomplete or in any way unusual: then read_length
+ * looks at it closely.
  */
 static inline size_t quick_length(const uint8_t *p, size_t len, char type, size_t *out)
 {
@@ -132,7 +139,7 @@ static inline size_t quick_length(const uint8_t *p, size_t len, char type, size_
     return i + 2;
 }
 
-/* read_length reads any header line at r->pos. READY: *out is its number and r->pos is behind it. */
+/* read_length reads any header line at r->pos. READY: *out is its number, r->pos is behind it. */
 static enum resp_status read_length(struct resp_reader *r, struct slice bytes, const char *too_big,
                                     const char *invalid, int64_t *out)
 {
@@ -179,7 +186,7 @@ static enum resp_status read_array_header(struct resp_reader *r, struct slice by
     return RESP_READY;
 }
 
-/* fail_type words what came instead of '$'; what a terminal or a UTF-8 decoder could trip over is shown as '?'. */
+/* fail_type words what came instead of '$'; what could upset a UTF-8 decoder is shown as '?'. */
 static enum resp_status fail_type(struct resp_reader *r, uint8_t got)
 {
     return fail(r, "Protocol error: expected '$', got '%c'", got >= 0x20 && got < 0x7f ? got : '?');
@@ -197,7 +204,8 @@ static enum resp_status read_bulk_header(struct resp_reader *r, struct slice byt
     size_t taken = quick_length(bytes.p + r->pos, bytes.len - r->pos, '$', &n);
     if (taken == 0) {
         int64_t len = 0;
-        enum resp_status status = read_length(r, bytes, "bulk count string", "invalid bulk length", &len);
+        enum resp_status status =
+            read_length(r, bytes, "bulk count string", "invalid bulk length", &len);
         if (status != RESP_READY) {
             return status;
         }
@@ -308,7 +316,7 @@ static void take_escape(struct splitter *s)
     }
 }
 
-/* take_quoted reads to the closing quote, which must end the argument. s->at is behind the opening one. */
+/* take_quoted reads on behind an opening quote to the closing one, which must end the argument. */
 static enum err take_quoted(struct splitter *s, uint8_t quote)
 {
     while (s->at < s->line.len) {

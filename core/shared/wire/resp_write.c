@@ -1,6 +1,6 @@
 /*
- * resp_write: RESP2 and RESP3 replies, appended to a buf. Each reply element is one reservation and is
- * written whole or not at all. It knows no command and no session.
+ * resp_write: RESP2 and RESP3 replies, appended to a buf. Each reply element is one reservation and
+ * is written whole or not at all. It knows no command and no session.
  */
 #include "wire/resp_write.h"
 
@@ -104,7 +104,7 @@ void resp_ok(struct resp_writer *w)
     buf_append_slice(w->out, SLICE("+OK\r\n"));
 }
 
-/* replace_breaks keeps a text to one line: an error that quotes a client's bytes must not forge a reply. */
+/* replace_breaks keeps a text to one line: an error that quotes a client must not forge a reply. */
 static void replace_breaks(uint8_t *p, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
@@ -121,7 +121,7 @@ void resp_error(struct resp_writer *w, const char *fmt, ...)
     int formatted = vsnprintf(NULL, 0, fmt, args);
     va_end(args);
     size_t len = formatted < 0 ? 0 : (size_t)formatted;
-    uint8_t *p = buf_reserve(w->out, len + 3); /* '-' and CRLF; vsnprintf's NUL goes where the CR will */
+    uint8_t *p = buf_reserve(w->out, len + 3); /* '-' and CRLF; a NUL stands where the CR will */
     if (p == NULL) {
         return;
     }
@@ -217,7 +217,7 @@ void resp_double(struct resp_writer *w, double d)
     if (isnan(d)) {
         len = snprintf(text, sizeof(text), "nan"); /* printf may say -nan */
     } else {
-        len = snprintf(text, sizeof(text), "%.17g", d); /* inf, -inf and whole numbers come out as Redis has them */
+        len = snprintf(text, sizeof(text), "%.17g", d); /* inf and -inf come out as in Redis */
     }
     if (w->protocol >= 3) {
         buf_printf(w->out, ",%s\r\n", text);
