@@ -27,7 +27,7 @@ class Certificates:
         self.directory = Path(directory)
         self.directory.mkdir(mode=0o700, exist_ok=True)
         self.run("ca")
-        self.run("server", "localhost", "127.0.0.1")
+        self.run("server", "localhost")
 
     def run(self, *args, check=True):
         """run calls cofre-certs on this directory."""
