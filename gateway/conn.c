@@ -1,0 +1,567 @@
+/*
+ * conn: the client's side of a connection: its socket, its TLS, its states. What concerns the core is
+ * in conn_link.c. Everything that a callback may end in goes through conn_set_state, and a connection
+ * is freed by its close callback alone, so that no function here has to ask whether it still exists.
+ */
+#include "conn_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+enum {
+    ENDING_MS = 60000,      /* for replies under way */
+    CLOSING_MS = 1000,      /* for the last bytes, and for the client to read them before a reset */
+    EXPIRY_LOOK_MS = 3600000, /* the clock may be set meanwhile: look again at least so often */
+    OUT_MAX = 16 * 1024 * 1024,
+    KEEP_OUT = 1024 * 1024, /* of the engine's output buffer */
+};
+
+static void feed_handshake(struct conn *c, struct slice bytes);
+static void feed_requests(struct conn *c, struct slice bytes);
+static void drop_bytes(struct conn *c, struct slice bytes);
+
+/*
+ * name        for the log
+ * on_bytes    what to do with what the client sent; NULL: it is not read
+ */
+static const struct state_row {
+    const char *name;
+    void (*on_bytes)(struct conn *c, struct slice bytes);
+} rows[] = {
+    [CONN_HANDSHAKE] = { "handshake", feed_handshake },
+    [CONN_OPEN] = { "open", feed_requests },
+    [CONN_ENDING] = { "ending", NULL },
+    [CONN_CLOSING] = { "closing", drop_bytes },
+    [CONN_CLOSED] = { "closed", NULL },
+};
+
+/* How long a connection may stay open from now: its certificate ends, or it may be idle too long. */
+static uint64_t open_deadline(const struct conn *c)
+{
+    int64_t left = c->peer->trusted_until - (int64_t)time(NULL) + 1;
+    uint64_t ms = left <= 0 ? 1 : (uint64_t)left * 1000;
+    int64_t idle = worker_options(c->worker)->idle_timeout_ms;
+    if (idle > 0) {
+        uint64_t silent = uv_now(worker_loop(c->worker)) - c->active_at;
+        uint64_t rest = silent >= (uint64_t)idle ? 1 : (uint64_t)idle - silent;
+        ms = rest < ms ? rest : ms;
+    }
+    return ms < EXPIRY_LOOK_MS ? ms : EXPIRY_LOOK_MS;
+}
+
+static uint64_t deadline_of(const struct conn *c)
+{
+    switch ((enum conn_state)c->state) {
+    case CONN_HANDSHAKE:
+        return (uint64_t)worker_options(c->worker)->handshake_timeout_ms;
+    case CONN_OPEN:
+        return open_deadline(c);
+    case CONN_ENDING:
+        return ENDING_MS;
+    case CONN_CLOSING:
+        return CLOSING_MS;
+    case CONN_CLOSED:
+        break;
+    }
+    return 0;
+}
+
+void conn_set_state(struct conn *c, enum conn_state next)
+{
+    struct metrics *m = worker_metrics(c->worker);
+    m->handshaking += (next == CONN_HANDSHAKE);
+    m->handshaking -= (c->state == CONN_HANDSHAKE && next != CONN_HANDSHAKE);
+    c->state = (uint8_t)next;
+    worker_set_deadline(c->worker, c, deadline_of(c));
+}
+
+void conn_peer_text(const struct conn *c, char out[ADDRESS_TEXT])
+{
+    struct sockaddr_storage addr = { .ss_family = AF_UNSPEC };
+    memcpy(&addr, &c->from, sizeof(c->from));
+    address_text(&addr, out);
+}
+
+uint64_t conn_session(const struct conn *c)
+{
+    return c->session;
+}
+
+/* Polling. */
+
+static bool wants_read(struct conn *c)
+{
+    if (c->eof || rows[c->state].on_bytes == NULL) {
+        return false;
+    }
+    return c->state != CONN_OPEN || (!c->paused && !c->bad && buf_len(&c->out) < OUT_HIGH &&
+                                     worker_may_read(c->worker, c));
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events);
+
+static void update_poll(struct conn *c)
+{
+    if (c->state == CONN_CLOSED) {
+        return;
+    }
+    int events = (wants_read(c) ? UV_READABLE : 0) | (buf_len(&c->out) > 0 ? UV_WRITABLE : 0);
+    if (events == c->poll_events) {
+        return;
+    }
+    c->poll_events = (uint8_t)events;
+    if (events == 0) {
+        uv_poll_stop(&c->poll);
+    } else {
+        uv_poll_start(&c->poll, events, on_poll);
+    }
+}
+
+/* The end. */
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct conn *c = container_of((uv_poll_t *)handle, struct conn, poll);
+    worker_forget(c->worker, c);
+    peer_unref(c->peer);
+    free(c->state_record);
+    free(c);
+}
+
+static void log_end(const struct conn *c, const char *why)
+{
+    if (log_enabled(LOG_DEBUG)) {
+        char peer[ADDRESS_TEXT];
+        conn_peer_text(c, peer);
+        log_event(LOG_DEBUG, "connection closed", LF_INT("session", c->session),
+                  LF_STR("peer", peer),
+                  LF_SLICE("identity", c->peer == NULL ? SLICE("") : c->peer->identity),
+                  LF_STR("state", rows[c->state].name), LF_STR("reason", why));
+    }
+}
+
+void conn_kill(struct conn *c, const char *why)
+{
+    if (c->state == CONN_CLOSED) {
+        return;
+    }
+    log_end(c, why);
+    conn_leave_core(c, why);
+    conn_set_state(c, CONN_CLOSED);
+    request_stream_release(&c->requests);
+    tls_session_free(c->tls);
+    c->tls = NULL;
+    buf_release(&c->out);
+    uv_close((uv_handle_t *)&c->poll, on_closed);
+    close(c->fd);
+}
+
+void conn_finish(struct conn *c, const char *why)
+{
+    if (c->state == CONN_HANDSHAKE) {
+        conn_kill(c, why);
+    } else if (c->state == CONN_OPEN) {
+        log_end(c, why);
+        conn_set_state(c, CONN_ENDING);
+        conn_advance(c);
+    }
+}
+
+/* Output. */
+
+static void sent(struct conn *c, size_t ciphertext)
+{
+    uint64_t took = buf_len(&c->out) == 0 || c->unsent_plain < ciphertext ? c->unsent_plain
+                                                                         : ciphertext;
+    c->unsent_plain -= took;
+    worker_metrics(c->worker)->bytes_out += ciphertext;
+    conn_took_plain(c, took);
+}
+
+/* try_send gives bytes to the socket; *n is how many it took. False: the connection broke. */
+static bool try_send(struct conn *c, struct slice s, size_t *n)
+{
+    ssize_t r = send(c->fd, s.p, s.len, MSG_NOSIGNAL);
+    if (r < 0 && errno != EAGAIN && errno != EINTR) {
+        return false;
+    }
+    *n = r < 0 ? 0 : (size_t)r;
+    return true;
+}
+
+/* push sends what TLS has put out; what the socket does not take is kept. False: it broke. */
+static bool push(struct conn *c)
+{
+    struct buf *out = tls_engine_out(worker_tls(c->worker));
+    struct slice s = buf_slice(out);
+    size_t n = 0;
+    bool ok = !out->overflow && (s.len == 0 || buf_len(&c->out) > 0 || try_send(c, s, &n));
+    if (n < s.len) {
+        buf_append(&c->out, s.p + n, s.len - n);
+    }
+    if (out->overflow || out->cap > KEEP_OUT) {
+        buf_release(out);
+    } else {
+        buf_clear(out);
+    }
+    if (ok && n > 0) {
+        sent(c, n);
+    }
+    return ok && !c->out.overflow;
+}
+
+static bool flush(struct conn *c)
+{
+    size_t n = 0;
+    if (!try_send(c, buf_slice(&c->out), &n)) {
+        return false;
+    }
+    buf_consume(&c->out, n);
+    if (buf_len(&c->out) == 0) {
+        buf_release(&c->out);
+    }
+    sent(c, n);
+    return true;
+}
+
+bool conn_write(struct conn *c, struct slice plain)
+{
+    if (plain.len == 0) {
+        return true;
+    }
+    return tls_session_write(worker_tls(c->worker), c->tls, plain) == TLS_DONE && push(c);
+}
+
+void conn_say_goodbye(struct conn *c, const char *why)
+{
+    if (c->state == CONN_CLOSED || c->state == CONN_CLOSING) {
+        return;
+    }
+    log_end(c, why);
+    conn_leave_core(c, why);
+    tls_session_close(worker_tls(c->worker), c->tls);
+    bool ok = push(c);
+    conn_set_state(c, CONN_CLOSING);
+    if (ok) {
+        conn_advance(c);
+    } else {
+        conn_kill(c, "the connection broke");
+    }
+}
+
+/* Input. */
+
+static void drop_bytes(struct conn *c, struct slice bytes)
+{
+    (void)c;
+    (void)bytes;
+}
+
+static void log_refused(struct conn *c, const struct tls_failure *f)
+{
+    char peer[ADDRESS_TEXT];
+    if (!worker_log_refusal(c->worker)) {
+        return;
+    }
+    conn_peer_text(c, peer);
+    if (f->cert == NULL) {
+        log_event(LOG_WARNING, "handshake failed", LF_STR("peer", peer), LF_STR("reason", f->reason));
+        return;
+    }
+    log_event(LOG_WARNING, "client refused", LF_STR("peer", peer), LF_STR("reason", f->reason),
+              LF_STR("subject", f->cert->subject), LF_STR("issuer", f->cert->issuer),
+              LF_STR("serial", f->cert->serial));
+}
+
+/* The alert must reach the client: closing at once would reset what it has not read yet. */
+static void handshake_failed(struct conn *c)
+{
+    struct tls_failure f = tls_session_failure(c->tls);
+    struct metrics *m = worker_metrics(c->worker);
+    *(f.cert != NULL ? &m->handshakes_refused : &m->handshakes_failed) += 1;
+    log_refused(c, &f);
+    if (!push(c)) {
+        conn_kill(c, "handshake failed");
+        return;
+    }
+    conn_set_state(c, CONN_CLOSING);
+    conn_advance(c);
+}
+
+static void take_plain(struct conn *c);
+
+static void handshake_done(struct conn *c)
+{
+    struct metrics *m = worker_metrics(c->worker);
+    *(tls_session_info(c->tls).resumed ? &m->handshakes_resumed : &m->handshakes_full) += 1;
+    c->peer = tls_session_take_peer(c->tls);
+    conn_set_state(c, CONN_OPEN);
+    conn_open_session(c);
+    take_plain(c); /* commands may have come with the client's last handshake message */
+}
+
+static void feed_handshake(struct conn *c, struct slice bytes)
+{
+    struct tls_engine *e = worker_tls(c->worker);
+    tls_engine_feed(e, bytes);
+    enum tls_status status = tls_session_handshake(e, c->tls);
+    if (status == TLS_FAILED || status == TLS_CLOSED) {
+        handshake_failed(c);
+    } else if (!push(c)) {
+        conn_kill(c, "the client left during the handshake");
+    } else if (status == TLS_DONE) {
+        handshake_done(c);
+    }
+}
+
+/* decrypt takes all that was fed; it fits the plain buffer by WORKER_PLAIN_MAX's definition. */
+static enum tls_status decrypt(struct conn *c, struct slice *plain)
+{
+    struct tls_engine *e = worker_tls(c->worker);
+    uint8_t *to = worker_plain_buffer(c->worker);
+    size_t got = 0;
+    enum tls_status status = TLS_DONE;
+    while (status == TLS_DONE && got < WORKER_PLAIN_MAX) {
+        size_t n;
+        status = tls_session_read(e, c->tls, to + got, WORKER_PLAIN_MAX - got, &n);
+        got += n;
+    }
+    *plain = (struct slice){ to, got };
+    return status;
+}
+
+static void parse(struct conn *c, struct slice plain)
+{
+    struct buf *replies = worker_scratch(c->worker);
+    enum request_status status =
+        request_stream_feed(&c->requests, worker_parser(c->worker), plain, conn_on_request, c);
+    c->paused = status == REQUEST_PAUSED;
+    c->bad = status == REQUEST_BAD;
+    if (!conn_write(c, buf_slice(replies))) {
+        conn_kill(c, "the connection broke");
+    }
+}
+
+static void tls_broke(struct conn *c)
+{
+    char peer[ADDRESS_TEXT];
+    struct tls_failure f = tls_session_failure(c->tls);
+    conn_peer_text(c, peer);
+    log_event(LOG_WARNING, "TLS failed, connection closed", LF_INT("session", c->session),
+              LF_STR("peer", peer), LF_SLICE("identity", c->peer->identity),
+              LF_STR("reason", f.reason));
+    if (!push(c)) { /* the alert */
+        conn_kill(c, f.reason);
+        return;
+    }
+    conn_leave_core(c, "TLS failed");
+    conn_set_state(c, CONN_CLOSING);
+    conn_advance(c);
+}
+
+static void take_plain(struct conn *c)
+{
+    struct slice plain;
+    enum tls_status status = decrypt(c, &plain);
+    if (status == TLS_FAILED) {
+        tls_broke(c);
+        return;
+    }
+    if (plain.len > 0) {
+        parse(c, plain);
+    }
+    if (c->state == CONN_CLOSED) {
+        return;
+    }
+    c->eof = c->eof || status == TLS_CLOSED;
+    if (!push(c)) { /* an answer to a KeyUpdate */
+        conn_kill(c, "the connection broke");
+        return;
+    }
+    conn_advance(c);
+}
+
+static void feed_requests(struct conn *c, struct slice bytes)
+{
+    c->active_at = uv_now(worker_loop(c->worker));
+    tls_engine_feed(worker_tls(c->worker), bytes);
+    take_plain(c);
+}
+
+static void on_eof(struct conn *c)
+{
+    c->eof = true;
+    if (c->state == CONN_HANDSHAKE || c->state == CONN_CLOSING) {
+        conn_kill(c, "the client closed the connection");
+    } else {
+        conn_advance(c);
+    }
+}
+
+static void read_socket(struct conn *c)
+{
+    if (!wants_read(c)) {
+        update_poll(c); /* a mark was passed since the last look */
+        return;
+    }
+    uint8_t *to = worker_read_buffer(c->worker);
+    ssize_t n = recv(c->fd, to, WORKER_READ_MAX, 0);
+    if (n > 0) {
+        worker_metrics(c->worker)->bytes_in += (uint64_t)n;
+        rows[c->state].on_bytes(c, (struct slice){ to, (size_t)n });
+    } else if (n == 0) {
+        on_eof(c);
+    } else if (errno != EAGAIN && errno != EINTR) {
+        conn_kill(c, strerror(errno));
+    }
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+    struct conn *c = container_of(poll, struct conn, poll);
+    if (status < 0) {
+        conn_kill(c, uv_strerror(status));
+        return;
+    }
+    if (events & UV_WRITABLE) {
+        if (!flush(c)) {
+            conn_kill(c, "the client closed the connection");
+            return;
+        }
+        conn_advance(c);
+    }
+    if ((events & UV_READABLE) && c->state != CONN_CLOSED) {
+        read_socket(c);
+    }
+}
+
+/* Progress. */
+
+static bool may_resume(const struct conn *c)
+{
+    return c->part == NULL && c->unanswered < UNANSWERED_LOW &&
+           c->unanswered_bytes < UNANSWERED_BYTES_LOW && buf_len(&c->out) < OUT_HIGH;
+}
+
+static void end_if_answered(struct conn *c)
+{
+    if (c->unanswered > 0 || c->part != NULL || c->mid_reply) {
+        return;
+    }
+    if (c->bad) {
+        struct buf *text = worker_scratch(c->worker);
+        buf_printf(text, "-ERR %s\r\n", request_stream_error(&c->requests));
+        if (!conn_write(c, buf_slice(text))) {
+            conn_kill(c, "the connection broke");
+            return;
+        }
+    }
+    conn_say_goodbye(c, c->bad ? "protocol error" : "finished");
+}
+
+static void advance_open(struct conn *c)
+{
+    while (c->state == CONN_OPEN && c->paused && may_resume(c)) {
+        parse(c, (struct slice){ NULL, 0 });
+    }
+    if (c->state != CONN_OPEN || c->paused) {
+        return;
+    }
+    if (c->bad) {
+        worker_metrics(c->worker)->protocol_errors++;
+        conn_finish(c, request_stream_error(&c->requests));
+    } else if (c->eof) {
+        conn_finish(c, "the client closed the connection");
+    }
+}
+
+void conn_advance(struct conn *c)
+{
+    if (c->state == CONN_OPEN) {
+        advance_open(c);
+    }
+    if (c->state == CONN_ENDING) {
+        end_if_answered(c);
+    }
+    if (c->state == CONN_CLOSING && buf_len(&c->out) == 0) {
+        if (c->eof) {
+            conn_kill(c, "done");
+        } else {
+            shutdown(c->fd, SHUT_WR); /* and wait for the client's end, or the deadline */
+        }
+    }
+    update_poll(c);
+}
+
+void conn_read_again(struct conn *c)
+{
+    update_poll(c);
+}
+
+static void open_deadline_passed(struct conn *c)
+{
+    int64_t idle = worker_options(c->worker)->idle_timeout_ms;
+    if (time(NULL) > c->peer->trusted_until) {
+        char peer[ADDRESS_TEXT];
+        conn_peer_text(c, peer);
+        worker_metrics(c->worker)->expired++;
+        log_event(LOG_INFO, "session closed: its certificate has expired",
+                  LF_INT("session", c->session), LF_STR("peer", peer),
+                  LF_SLICE("identity", c->peer->identity), LF_SLICE("serial", c->peer->serial));
+        conn_finish(c, "its certificate has expired");
+    } else if (idle > 0 && uv_now(worker_loop(c->worker)) - c->active_at >= (uint64_t)idle) {
+        conn_finish(c, "idle for too long");
+    } else {
+        worker_set_deadline(c->worker, c, open_deadline(c));
+    }
+}
+
+void conn_on_deadline(struct conn *c)
+{
+    switch ((enum conn_state)c->state) {
+    case CONN_HANDSHAKE:
+        worker_metrics(c->worker)->handshakes_late++;
+        conn_kill(c, "the handshake took too long");
+        break;
+    case CONN_OPEN:
+        open_deadline_passed(c);
+        break;
+    case CONN_ENDING:
+    case CONN_CLOSING:
+        conn_kill(c, "it did not take its last bytes in time");
+        break;
+    case CONN_CLOSED:
+        break;
+    }
+}
+
+static int64_t unix_ms(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_REALTIME, &ts);
+    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+struct conn *conn_accept(struct worker *w, int fd, const struct sockaddr_storage *from,
+                         uint64_t session)
+{
+    struct conn *c = mem_zalloc(sizeof(*c));
+    c->worker = w;
+    c->fd = fd;
+    c->session = session;
+    c->opened_at = unix_ms();
+    c->active_at = uv_now(worker_loop(w));
+    memcpy(&c->from, from, sizeof(c->from));
+    buf_init(&c->out, OUT_MAX);
+    c->tls = tls_session_new(worker_tls(w));
+    c->state = CONN_CLOSED;
+    uv_poll_init(worker_loop(w), &c->poll, fd);
+    conn_set_state(c, CONN_HANDSHAKE);
+    update_poll(c);
+    return c;
+}

@@ -1,0 +1,47 @@
+/*
+ * conn: one client's connection. It belongs to its worker's thread from accept to the last close
+ * callback, and frees itself then.
+ *
+ *     socket → TLS → whole commands → the worker's link          (conn.c)
+ *     the link's replies → TLS → socket, credit, restarts        (conn_link.c)
+ */
+#ifndef COFRE_GATEWAY_CONN_H
+#define COFRE_GATEWAY_CONN_H
+
+#include <sys/socket.h>
+
+#include "worker.h"
+
+struct conn;
+
+/* conn_accept takes the socket over and starts its handshake. `session` is its name on the link. */
+struct conn *conn_accept(struct worker *w, int fd, const struct sockaddr_storage *from,
+                         uint64_t session);
+
+uint64_t conn_session(const struct conn *c);
+
+/*
+ * conn_finish takes no more commands, lets the replies that are under way out, says close_notify and
+ * closes. `why` is for the log.
+ */
+void conn_finish(struct conn *c, const char *why);
+
+/* conn_kill closes at once. */
+void conn_kill(struct conn *c, const char *why);
+
+/* conn_on_deadline: the time that worker_set_deadline set for it has come. */
+void conn_on_deadline(struct conn *c);
+
+/* conn_read_again: the link has room again, clients that were not read may be. */
+void conn_read_again(struct conn *c);
+
+/* What the link brings; see conn_link.c. */
+void conn_link_up(struct conn *c);
+void conn_link_down(struct conn *c);
+void conn_on_frame(struct conn *c, const struct frame *f);
+void conn_deliver_batch(struct conn *c);
+
+/* conn_send_part appends one frame of a long request to the link; true while there is more. */
+bool conn_send_part(struct conn *c);
+
+#endif

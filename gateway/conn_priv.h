@@ -1,0 +1,102 @@
+/*
+ * conn_priv: the inside of a connection. For conn.c and conn_link.c alone.
+ */
+#ifndef COFRE_GATEWAY_CONN_PRIV_H
+#define COFRE_GATEWAY_CONN_PRIV_H
+
+#include "conn.h"
+
+#include "address.h"
+#include "reply_batch.h"
+
+#include <netinet/in.h>
+
+/*
+ * Backpressure (HOUSE rule 14): above HIGH the client's socket is not read, below LOW it is again.
+ * Unanswered requests are counted in bytes and in number; replies by what the socket did not take yet.
+ */
+enum {
+    UNANSWERED_HIGH = 8192,
+    UNANSWERED_LOW = 4096,
+    UNANSWERED_BYTES_HIGH = 1024 * 1024,
+    UNANSWERED_BYTES_LOW = 512 * 1024,
+    OUT_HIGH = 256 * 1024,
+    CREDIT = 256 * 1024,       /* reply bytes that may lie here for a client that does not read */
+    CREDIT_RETURN = CREDIT / 4, /* granted back in such portions */
+};
+
+enum conn_state {
+    CONN_HANDSHAKE,
+    CONN_OPEN,
+    CONN_ENDING,  /* no more commands; replies under way still leave */
+    CONN_CLOSING, /* the last bytes are on their way out; what comes in is dropped */
+    CONN_CLOSED,  /* waits for its close callback */
+};
+
+struct conn {
+    uv_poll_t poll;
+    struct worker *worker;
+    struct tls_session *tls;
+    struct peer *peer; /* from CONN_OPEN on */
+    uint64_t session;
+    union { /* the client's address */
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } from;
+    int fd;
+    uint8_t state; /* enum conn_state, set by conn_set_state alone */
+    uint8_t poll_events;
+    bool paused : 1;        /* by the marks above; the sink said stop */
+    bool bad : 1;           /* the request stream is broken; its error follows the last reply */
+    bool in_core : 1;       /* OPEN was sent on the present link and no CLOSE in either direction */
+    bool mid_reply : 1;     /* a reply's first frames came, its last has not */
+    bool closing_reply : 1; /* the core asked to close after this batch's bytes */
+    bool eof : 1;           /* the client will send nothing more */
+    bool delivering : 1;    /* between a batch's first piece and its delivery */
+    struct request_stream requests;
+    uint32_t unanswered;
+    uint32_t credit_due;       /* reply bytes that the client took and the core was not told of */
+    uint64_t unanswered_bytes; /* estimated by the mean once some are answered; exact at 0 */
+    uint64_t unsent_plain;     /* reply bytes behind what `out` holds */
+    int64_t opened_at;         /* unix ms */
+    uint64_t active_at;        /* loop ms of the last bytes from the client */
+    struct buf out;            /* ciphertext that the socket did not take; no memory while empty */
+    struct buf *part;          /* the payload of a long request being sent in pieces, or NULL */
+    struct conn_record *state_record; /* the core's last STATE, or NULL */
+    struct reply_chain replies; /* this batch's, in the worker's table */
+};
+
+/* The core's STATE: opaque, kept for OPEN after a restart. */
+struct conn_record {
+    bool pinned;
+    uint16_t len;
+    uint8_t bytes[];
+};
+
+void conn_set_state(struct conn *c, enum conn_state next);
+
+/* conn_write encrypts and sends; what the socket does not take waits in c->out. False: it broke. */
+bool conn_write(struct conn *c, struct slice plain);
+
+/* conn_say_goodbye says close_notify and closes as soon as the last bytes are out. */
+void conn_say_goodbye(struct conn *c, const char *why);
+
+/* conn_advance does what became possible: resume reading, or end, or close. Call it last. */
+void conn_advance(struct conn *c);
+
+/* conn_on_request is the sink of c->requests (conn_link.c). */
+bool conn_on_request(void *arg, const struct slice *argv, uint32_t argc, size_t bytes);
+
+/* conn_open_session announces the client to the core, if the link is up. */
+void conn_open_session(struct conn *c);
+
+/* conn_leave_core tells the core that the session is over and forgets what only the link needed. */
+void conn_leave_core(struct conn *c, const char *why);
+
+/* conn_took_plain: so many reply bytes reached the socket; grants credit back. */
+void conn_took_plain(struct conn *c, uint64_t bytes);
+
+/* conn_peer_text writes "127.0.0.1:50110". */
+void conn_peer_text(const struct conn *c, char out[ADDRESS_TEXT]);
+
+#endif

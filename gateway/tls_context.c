@@ -1,0 +1,262 @@
+/*
+ * tls_context: builds an SSL_CTX with DESIGN §5.2's settings around the loaded certificates and
+ * trust. It is built whole, checked, and never edited once a session uses it.
+ */
+#include "tls_context.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <openssl/err.h>
+
+#include "base/log.h"
+#include "tls_pair.h"
+
+enum { MAX_HANDSHAKE_MESSAGE = 16 * 1024 };
+
+struct tls_context {
+    atomic_uint refs;
+    const struct gateway_options *options;
+    struct ticket_keys *tickets;
+    SSL_CTX *ssl;
+    struct tls_pair *pairs;
+    size_t pair_count;
+    struct tls_trust *trust;
+    uint64_t generation;
+    uint8_t digest[SHA256_DIGEST_LENGTH]; /* of certificates and keys */
+    int keylog_fd;
+};
+
+/* Key exchange, best first; the post-quantum hybrid where this BoringSSL has its final form. */
+static const char groups[] =
+#if defined(SSL_GROUP_X25519_MLKEM768) || defined(SSL_CURVE_X25519_MLKEM768)
+    "X25519MLKEM768:"
+#endif
+    "X25519:P-256";
+
+/* TLS 1.2; TLS 1.3's three suites are AEAD all and not configurable in BoringSSL. */
+static const char ciphers[] =
+    "[ECDHE-ECDSA-AES128-GCM-SHA256|ECDHE-ECDSA-CHACHA20-POLY1305]:"
+    "[ECDHE-RSA-AES128-GCM-SHA256|ECDHE-RSA-CHACHA20-POLY1305]:"
+    "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384";
+
+/* What a client's CertificateVerify may be signed with; no SHA-1. */
+static const uint16_t verify_schemes[] = {
+    SSL_SIGN_ECDSA_SECP256R1_SHA256, SSL_SIGN_ED25519,
+    SSL_SIGN_RSA_PSS_RSAE_SHA256,    SSL_SIGN_RSA_PKCS1_SHA256,
+    SSL_SIGN_ECDSA_SECP384R1_SHA384, SSL_SIGN_RSA_PSS_RSAE_SHA384,
+    SSL_SIGN_RSA_PKCS1_SHA384,       SSL_SIGN_RSA_PSS_RSAE_SHA512,
+    SSL_SIGN_RSA_PKCS1_SHA512,
+};
+
+/* The session id context only has to be set; that tickets are ours is what their seal shows. */
+static const uint8_t session_context[] = "cofre";
+
+static struct tls_context *context_of(const SSL *ssl)
+{
+    return SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+}
+
+static enum ssl_select_cert_result_t select_pair(const SSL_CLIENT_HELLO *hello)
+{
+    const struct tls_context *c = context_of(hello->ssl);
+    const struct tls_pair *p = tls_pair_choose(c->pairs, c->pair_count, hello);
+    if (p == &c->pairs[0]) {
+        return ssl_select_cert_success; /* the SSL_CTX has it */
+    }
+    return SSL_set_chain_and_key(hello->ssl, p->chain, p->chain_len, p->key, NULL) == 1
+               ? ssl_select_cert_success
+               : ssl_select_cert_error;
+}
+
+static void write_keylog(const SSL *ssl, const char *line)
+{
+    const struct tls_context *c = context_of(ssl);
+    struct iovec parts[] = { { (void *)line, strlen(line) }, { (void *)"\n", 1 } };
+    ssize_t ignored = writev(c->keylog_fd, parts, 2); /* a full disk must not end a session */
+    (void)ignored;
+}
+
+static enum err load_pairs(struct tls_context *c, struct load_error *why)
+{
+    const struct gateway_options *o = c->options;
+    SHA256_CTX sha;
+    SHA256_Init(&sha);
+    c->pairs = mem_zalloc(o->cert.count * sizeof(c->pairs[0]));
+    for (size_t i = 0; i < o->cert.count; i++) {
+        const char *key = o->key.count == 0 ? NULL : o->key.items[i];
+        enum err err = tls_pair_load(o->cert.items[i], key, &sha, &c->pairs[i], why);
+        if (err != ERR_OK) {
+            return err;
+        }
+        c->pair_count++;
+    }
+    SHA256_Final(c->digest, &sha);
+    return ERR_OK;
+}
+
+static enum err open_keylog(struct tls_context *c, struct load_error *why)
+{
+    const char *path = c->options->keylog;
+    if (path == NULL || c->options->check) {
+        return ERR_OK;
+    }
+    c->keylog_fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    if (c->keylog_fd < 0) {
+        return load_error_set(why, "%s: %s", path, strerror(errno));
+    }
+    log_event(LOG_WARNING, "writing TLS secrets: whoever reads this file reads all traffic",
+              LF_STR("file", path));
+    SSL_CTX_set_keylog_callback(c->ssl, write_keylog);
+    return ERR_OK;
+}
+
+static bool set_protocol(SSL_CTX *ssl)
+{
+    return SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION) == 1 &&
+           SSL_CTX_set_max_proto_version(ssl, TLS1_3_VERSION) == 1 &&
+           SSL_CTX_set_strict_cipher_list(ssl, ciphers) == 1 &&
+           SSL_CTX_set1_curves_list(ssl, groups) == 1 &&
+           SSL_CTX_set_verify_algorithm_prefs(ssl, verify_schemes, ARRAY_SIZE(verify_schemes)) ==
+               1 &&
+           SSL_CTX_set_session_id_context(ssl, session_context, sizeof(session_context)) == 1;
+}
+
+static void set_sessions(SSL_CTX *ssl)
+{
+    SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF); /* tickets only */
+    SSL_CTX_set_timeout(ssl, TICKET_LIFETIME_S);
+    SSL_CTX_set_session_psk_dhe_timeout(ssl, TICKET_LIFETIME_S);
+    SSL_CTX_set_num_tickets(ssl, 1);
+    SSL_CTX_set_early_data_enabled(ssl, 0); /* it can be replayed */
+}
+
+static enum err build_ssl(struct tls_context *c, struct load_error *why)
+{
+    c->ssl = SSL_CTX_new(TLS_with_buffers_method());
+    if (c->ssl == NULL || !set_protocol(c->ssl)) {
+        return load_error_set(why, "this BoringSSL does not take our TLS settings");
+    }
+    set_sessions(c->ssl);
+    SSL_CTX_set_app_data(c->ssl, c);
+    SSL_CTX_set_max_cert_list(c->ssl, MAX_HANDSHAKE_MESSAGE);
+    /* A client's chain is dropped after its handshake: so no CRYPTO_BUFFER_POOL, whose lock and hash
+     * would be paid for sharing what nobody keeps. */
+    SSL_CTX_set_retain_only_sha256_of_client_certs(c->ssl, 1);
+    const struct tls_pair *p = &c->pairs[0];
+    if (!SSL_CTX_set_chain_and_key(c->ssl, p->chain, p->chain_len, p->key, NULL)) {
+        ERR_clear_error();
+        return load_error_set(why, "%s: BoringSSL does not take this certificate",
+                              c->options->cert.items[0]);
+    }
+    if (c->pair_count > 1) {
+        SSL_CTX_set_select_certificate_cb(c->ssl, select_pair);
+    }
+    tls_context_install(c->ssl);
+    return open_keylog(c, why);
+}
+
+static uint64_t next_generation(const struct tls_context *c, const struct tls_context *previous)
+{
+    if (previous == NULL) {
+        return 1;
+    }
+    return previous->generation + (tls_trust_same(c->trust, previous->trust) ? 0 : 1);
+}
+
+enum err tls_context_load(const struct gateway_options *options, struct ticket_keys *tickets,
+                          const struct tls_context *previous, struct tls_context **out,
+                          struct load_error *why)
+{
+    struct tls_context *c = mem_zalloc(sizeof(*c));
+    atomic_init(&c->refs, 1);
+    c->options = options;
+    c->tickets = tickets;
+    c->keylog_fd = -1;
+    enum err err = load_pairs(c, why);
+    if (err == ERR_OK) {
+        err = tls_trust_load(options, &c->trust, why);
+    }
+    if (err == ERR_OK) {
+        err = build_ssl(c, why);
+    }
+    if (err != ERR_OK) {
+        tls_context_unref(c);
+        return err;
+    }
+    c->generation = next_generation(c, previous);
+    *out = c;
+    return ERR_OK;
+}
+
+struct tls_context *tls_context_ref(struct tls_context *c)
+{
+    atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
+    return c;
+}
+
+void tls_context_unref(struct tls_context *c)
+{
+    if (c == NULL || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 1) {
+        return;
+    }
+    for (size_t i = 0; i < c->pair_count; i++) {
+        tls_pair_release(&c->pairs[i]);
+    }
+    free(c->pairs);
+    tls_trust_free(c->trust);
+    SSL_CTX_free(c->ssl);
+    if (c->keylog_fd >= 0) {
+        close(c->keylog_fd);
+    }
+    free(c);
+}
+
+SSL_CTX *tls_context_ssl(const struct tls_context *c)
+{
+    return c->ssl;
+}
+
+const struct tls_trust *tls_context_trust(const struct tls_context *c)
+{
+    return c->trust;
+}
+
+const struct identity_order *tls_context_order(const struct tls_context *c)
+{
+    return &c->options->identity_order;
+}
+
+struct ticket_keys *tls_context_tickets(const struct tls_context *c)
+{
+    return c->tickets;
+}
+
+uint64_t tls_context_generation(const struct tls_context *c)
+{
+    return c->generation;
+}
+
+bool tls_context_same(const struct tls_context *a, const struct tls_context *b)
+{
+    return memcmp(a->digest, b->digest, sizeof(a->digest)) == 0 &&
+           tls_trust_same(a->trust, b->trust);
+}
+
+void tls_context_log(const struct tls_context *c, const char *message)
+{
+    char until[32];
+    struct tls_trust_size size = tls_trust_size(c->trust);
+    for (size_t i = 0; i < c->pair_count; i++) {
+        log_event(LOG_INFO, message, LF_STR("cert", c->options->cert.items[i]),
+                  LF_STR("subject", c->pairs[i].subject), LF_STR("serial", c->pairs[i].serial),
+                  LF_STR("valid_until", pem_time_text(c->pairs[i].not_after, until)),
+                  LF_INT("cas", size.cas), LF_INT("pins", size.pins),
+                  LF_INT("revoked", size.revoked), LF_INT("trust", c->generation));
+    }
+}

@@ -1,0 +1,44 @@
+/*
+ * tls_context: everything that new handshakes need, loaded and checked as one set (DESIGN §5.5):
+ * certificates with their keys, whom to trust, TLS settings. Never changed after loading; swapped
+ * whole. Its count is atomic: workers and sessions in handshake hold references.
+ */
+#ifndef COFRE_GATEWAY_TLS_CONTEXT_H
+#define COFRE_GATEWAY_TLS_CONTEXT_H
+
+#include <openssl/ssl.h>
+
+#include "ticket.h"
+#include "tls_trust.h"
+
+struct tls_context;
+
+/*
+ * tls_context_load reads all files that the options name. `previous` (may be NULL) tells whether trust
+ * changed: the generation grows only then, so that tickets outlive a mere renewal of our certificate.
+ * `options` and `tickets` must outlive the context.
+ */
+MUST_CHECK enum err tls_context_load(const struct gateway_options *options,
+                                     struct ticket_keys *tickets,
+                                     const struct tls_context *previous, struct tls_context **out,
+                                     struct load_error *why);
+
+struct tls_context *tls_context_ref(struct tls_context *c);
+void tls_context_unref(struct tls_context *c);
+
+SSL_CTX *tls_context_ssl(const struct tls_context *c);
+const struct tls_trust *tls_context_trust(const struct tls_context *c);
+const struct identity_order *tls_context_order(const struct tls_context *c);
+struct ticket_keys *tls_context_tickets(const struct tls_context *c);
+uint64_t tls_context_generation(const struct tls_context *c);
+
+/* tls_context_same says whether both were made from the same bytes: nothing to swap. */
+bool tls_context_same(const struct tls_context *a, const struct tls_context *b);
+
+/* tls_context_log writes what was loaded: certificates with serial and dates, CAs, pins, revocations. */
+void tls_context_log(const struct tls_context *c, const char *message);
+
+/* tls_context_install puts the callbacks of sessions into a new SSL_CTX (defined in tls_session.c). */
+void tls_context_install(SSL_CTX *ssl_ctx);
+
+#endif

@@ -1,0 +1,388 @@
+/*
+ * tls_session: BoringSSL's SSL objects, driven through one BIO per worker that reads what was fed and
+ * writes to one output buffer; it always takes all bytes, so an SSL_write never has to be retried.
+ * The callbacks of a handshake find their session through that BIO: an SSL carries no ex_data.
+ */
+#include "tls_session.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+
+#include "tls_verified.h"
+
+enum { OUT_MAX = 8 * 1024 * 1024 };
+
+struct tls_engine {
+    BIO_METHOD *method;
+    BIO *bio;
+    struct slice in;
+    struct buf out;
+    struct tls_context *context;
+    struct tls_verified *verified;
+    struct tls_session *current; /* whose call runs */
+};
+
+/* What only a handshake needs; freed when it is over. */
+struct tls_handshake {
+    struct tls_context *context; /* the one it began under, whatever is swapped in meanwhile */
+    struct peer *peer;           /* from the certificate, or from the ticket that was opened */
+    struct refusal refusal;
+};
+
+struct tls_session {
+    SSL *ssl;
+    struct tls_handshake *hs; /* NULL once open */
+};
+
+/* The BIO. */
+
+static int bio_read(BIO *bio, char *out, int len)
+{
+    struct tls_engine *e = BIO_get_data(bio);
+    BIO_clear_retry_flags(bio);
+    if (e->in.len == 0) {
+        BIO_set_retry_read(bio);
+        return -1;
+    }
+    size_t n = e->in.len < (size_t)len ? e->in.len : (size_t)len;
+    memcpy(out, e->in.p, n);
+    e->in = (struct slice){ e->in.p + n, e->in.len - n };
+    return (int)n;
+}
+
+static int bio_write(BIO *bio, const char *in, int len)
+{
+    struct tls_engine *e = BIO_get_data(bio);
+    BIO_clear_retry_flags(bio);
+    buf_append(&e->out, in, (size_t)len);
+    return e->out.overflow ? -1 : len;
+}
+
+static long bio_ctrl(BIO *bio, int cmd, long number, void *pointer)
+{
+    (void)bio;
+    (void)number;
+    (void)pointer;
+    return cmd == BIO_CTRL_FLUSH;
+}
+
+struct tls_engine *tls_engine_new(void)
+{
+    struct tls_engine *e = mem_zalloc(sizeof(*e));
+    e->method = BIO_meth_new(0, "cofre");
+    BIO_meth_set_read(e->method, bio_read);
+    BIO_meth_set_write(e->method, bio_write);
+    BIO_meth_set_ctrl(e->method, bio_ctrl);
+    e->bio = BIO_new(e->method);
+    if (e->bio == NULL) {
+        abort();
+    }
+    BIO_set_data(e->bio, e);
+    BIO_set_init(e->bio, 1);
+    buf_init(&e->out, OUT_MAX);
+    e->verified = tls_verified_new();
+    return e;
+}
+
+void tls_engine_free(struct tls_engine *e)
+{
+    if (e != NULL) {
+        BIO_free(e->bio);
+        BIO_meth_free(e->method);
+        buf_release(&e->out);
+        tls_verified_free(e->verified);
+        tls_context_unref(e->context);
+        free(e);
+    }
+}
+
+void tls_engine_use(struct tls_engine *e, struct tls_context *c)
+{
+    struct tls_context *former = e->context;
+    e->context = tls_context_ref(c);
+    tls_context_unref(former);
+}
+
+void tls_engine_feed(struct tls_engine *e, struct slice ciphertext)
+{
+    e->in = ciphertext;
+}
+
+struct buf *tls_engine_out(struct tls_engine *e)
+{
+    return &e->out;
+}
+
+/* Callbacks of a handshake. */
+
+static struct tls_engine *engine_of(const SSL *ssl)
+{
+    return BIO_get_data(SSL_get_rbio(ssl));
+}
+
+static struct tls_handshake *handshake_of(const SSL *ssl)
+{
+    return engine_of(ssl)->current->hs;
+}
+
+static void hash_chain(const STACK_OF(CRYPTO_BUFFER) *chain, uint8_t out[32])
+{
+    SHA256_CTX sha;
+    SHA256_Init(&sha);
+    for (size_t i = 0; i < sk_CRYPTO_BUFFER_num(chain); i++) {
+        const CRYPTO_BUFFER *cert = sk_CRYPTO_BUFFER_value(chain, i);
+        uint64_t len = CRYPTO_BUFFER_len(cert);
+        SHA256_Update(&sha, &len, sizeof(len));
+        SHA256_Update(&sha, CRYPTO_BUFFER_data(cert), len);
+    }
+    SHA256_Final(out, &sha);
+}
+
+/* X.509 is parsed only when this very chain was not verified before under the same trust. */
+static enum ssl_verify_result_t verify(SSL *ssl, uint8_t *out_alert)
+{
+    struct tls_engine *e = engine_of(ssl);
+    struct tls_handshake *hs = e->current->hs;
+    const STACK_OF(CRYPTO_BUFFER) *chain = SSL_get0_peer_certificates(ssl);
+    uint64_t generation = tls_context_generation(hs->context);
+    int64_t now = time(NULL);
+    uint8_t hash[32];
+    hash_chain(chain, hash);
+    struct peer *peer = tls_verified_find(e->verified, generation, hash, now);
+    if (peer != NULL) {
+        peer = peer_ref(peer);
+    } else {
+        peer = tls_trust_verify(tls_context_trust(hs->context), tls_context_order(hs->context),
+                                chain, now, &hs->refusal);
+        if (peer == NULL) {
+            *out_alert = hs->refusal.alert;
+            return ssl_verify_invalid;
+        }
+        tls_verified_add(e->verified, generation, hash, peer);
+    }
+    peer_unref(hs->peer); /* of a ticket that was opened but did not resume */
+    hs->peer = peer;
+    return ssl_verify_ok;
+}
+
+static size_t seal_overhead(SSL *ssl)
+{
+    const struct tls_handshake *hs = handshake_of(ssl);
+    return hs == NULL || hs->peer == NULL ? 0 : ticket_overhead(hs->peer);
+}
+
+static int seal(SSL *ssl, uint8_t *out, size_t *out_len, size_t max_out, const uint8_t *in,
+                size_t in_len)
+{
+    const struct tls_handshake *hs = handshake_of(ssl);
+    return hs != NULL && hs->peer != NULL &&
+           ticket_seal(tls_context_tickets(hs->context), tls_context_generation(hs->context),
+                       hs->peer, (struct slice){ in, in_len }, out, out_len, max_out);
+}
+
+static enum ssl_ticket_aead_result_t open_ticket(SSL *ssl, uint8_t *out, size_t *out_len,
+                                                 size_t max_out, const uint8_t *in, size_t in_len)
+{
+    struct tls_handshake *hs = handshake_of(ssl);
+    struct peer *peer = ticket_open(tls_context_tickets(hs->context),
+                                    tls_context_generation(hs->context), time(NULL),
+                                    (struct slice){ in, in_len }, out, out_len, max_out);
+    if (peer == NULL) {
+        return ssl_ticket_aead_ignore_ticket;
+    }
+    peer_unref(hs->peer);
+    hs->peer = peer;
+    return ssl_ticket_aead_success;
+}
+
+static const SSL_TICKET_AEAD_METHOD ticket_method = {
+    .max_overhead = seal_overhead,
+    .seal = seal,
+    .open = open_ticket,
+};
+
+void tls_context_install(SSL_CTX *ssl_ctx)
+{
+    SSL_CTX_set_custom_verify(ssl_ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, verify);
+    SSL_CTX_set_ticket_aead_method(ssl_ctx, &ticket_method);
+}
+
+/* Sessions. */
+
+struct tls_session *tls_session_new(struct tls_engine *e)
+{
+    struct tls_session *s = mem_zalloc(sizeof(*s));
+    s->ssl = SSL_new(tls_context_ssl(e->context));
+    if (s->ssl == NULL) {
+        abort();
+    }
+    s->hs = mem_zalloc(sizeof(*s->hs));
+    s->hs->context = tls_context_ref(e->context);
+    BIO_up_ref(e->bio);
+    SSL_set_bio(s->ssl, e->bio, e->bio);
+    SSL_set_accept_state(s->ssl);
+    SSL_set_shed_handshake_config(s->ssl, 1);
+    return s;
+}
+
+static void handshake_free(struct tls_handshake *hs)
+{
+    if (hs != NULL) {
+        peer_unref(hs->peer);
+        tls_context_unref(hs->context);
+        free(hs);
+    }
+}
+
+void tls_session_free(struct tls_session *s)
+{
+    if (s != NULL) {
+        SSL_free(s->ssl);
+        handshake_free(s->hs);
+        free(s);
+    }
+}
+
+static enum tls_status status_of(struct tls_session *s, int ret)
+{
+    switch (SSL_get_error(s->ssl, ret)) {
+    case SSL_ERROR_NONE:
+        return TLS_DONE;
+    case SSL_ERROR_WANT_READ:
+        return TLS_WANT_READ;
+    case SSL_ERROR_ZERO_RETURN:
+        return TLS_CLOSED;
+    default:
+        return TLS_FAILED;
+    }
+}
+
+static void enter(struct tls_engine *e, struct tls_session *s)
+{
+    e->current = s;
+    ERR_clear_error();
+}
+
+/* A resumed session's hash of the certificate and its ticket's must say the same. */
+static bool peer_is_the_sessions(const struct tls_session *s)
+{
+    const uint8_t *hash;
+    size_t len;
+    SSL_SESSION_get0_peer_sha256(SSL_get_session(s->ssl), &hash, &len);
+    return s->hs->peer != NULL && len == sizeof(s->hs->peer->fingerprint) &&
+           memcmp(hash, s->hs->peer->fingerprint, len) == 0;
+}
+
+static void refuse(struct tls_session *s, const char *reason)
+{
+    size_t len = strlen(reason);
+    memcpy(s->hs->refusal.reason, reason, len + 1);
+}
+
+enum tls_status tls_session_handshake(struct tls_engine *e, struct tls_session *s)
+{
+    enter(e, s);
+    enum tls_status status = status_of(s, SSL_do_handshake(s->ssl));
+    if (status == TLS_DONE && !peer_is_the_sessions(s)) {
+        refuse(s, "the session does not belong to its certificate");
+        return TLS_FAILED;
+    }
+    return status;
+}
+
+struct peer *tls_session_take_peer(struct tls_session *s)
+{
+    struct peer *peer = s->hs->peer;
+    s->hs->peer = NULL;
+    handshake_free(s->hs);
+    s->hs = NULL;
+    return peer;
+}
+
+enum tls_status tls_session_read(struct tls_engine *e, struct tls_session *s, uint8_t *p,
+                                 size_t cap, size_t *n)
+{
+    *n = 0;
+    if (e->in.len == 0 && SSL_pending(s->ssl) == 0) {
+        return TLS_WANT_READ; /* spares a call that would only find that out */
+    }
+    enter(e, s);
+    int ret = SSL_read(s->ssl, p, cap > INT32_MAX ? INT32_MAX : (int)cap);
+    if (ret > 0) {
+        *n = (size_t)ret;
+        return TLS_DONE;
+    }
+    return status_of(s, ret);
+}
+
+enum tls_status tls_session_write(struct tls_engine *e, struct tls_session *s, struct slice plain)
+{
+    enter(e, s);
+    int ret = SSL_write(s->ssl, plain.p, (int)plain.len);
+    return ret == (int)plain.len ? TLS_DONE : TLS_FAILED;
+}
+
+void tls_session_close(struct tls_engine *e, struct tls_session *s)
+{
+    enter(e, s);
+    SSL_shutdown(s->ssl);
+    ERR_clear_error();
+}
+
+/* BoringSSL's reasons that operators meet, in words that say what to do or who is wrong. */
+static const struct {
+    int reason;
+    const char *text;
+} reasons[] = {
+    { SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE, "no certificate sent" },
+    { SSL_R_NO_SHARED_CIPHER, "no common suite" },
+    { SSL_R_NO_SHARED_GROUP, "no common key exchange group" },
+    { SSL_R_NO_COMMON_SIGNATURE_ALGORITHMS, "no common signature algorithm" },
+    { SSL_R_UNSUPPORTED_PROTOCOL, "no common TLS version: we speak 1.2 and 1.3" },
+    { SSL_R_WRONG_VERSION_NUMBER, "not TLS" },
+    { SSL_R_HTTP_REQUEST, "plain HTTP, not TLS" },
+    { SSL_R_HTTPS_PROXY_REQUEST, "an HTTP proxy request, not TLS" },
+    { SSL_R_UNEXPECTED_RECORD, "an unexpected record" },
+    { SSL_R_EXCESSIVE_MESSAGE_SIZE, "a handshake message over 16 KiB" },
+    { SSL_R_BAD_SIGNATURE, "it does not hold the certificate's key: wrong signature" },
+    { SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC, "a record failed authentication: changed on its way" },
+    { SSL_R_TLSV1_ALERT_UNKNOWN_CA, "the client does not trust our certificate's issuer" },
+    { SSL_R_SSLV3_ALERT_BAD_CERTIFICATE, "the client finds our certificate bad" },
+    { SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED, "the client finds our certificate expired" },
+    { SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN, "the client does not accept our certificate" },
+    { SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE, "the client found no common settings" },
+};
+
+static const char *library_reason(void)
+{
+    uint32_t error = ERR_peek_error();
+    for (size_t i = 0; i < ARRAY_SIZE(reasons); i++) {
+        if (ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) == reasons[i].reason) {
+            return reasons[i].text;
+        }
+    }
+    const char *text = error == 0 ? NULL : ERR_reason_error_string(error);
+    return text == NULL ? "the connection broke" : text;
+}
+
+struct tls_failure tls_session_failure(struct tls_session *s)
+{
+    if (s->hs != NULL && s->hs->refusal.reason[0] != '\0') {
+        return (struct tls_failure){ s->hs->refusal.reason, &s->hs->refusal.cert };
+    }
+    return (struct tls_failure){ library_reason(), NULL };
+}
+
+struct tls_session_info tls_session_info(const struct tls_session *s)
+{
+    const SSL_CIPHER *cipher = SSL_get_current_cipher(s->ssl);
+    return (struct tls_session_info){
+        .version = SSL_get_version(s->ssl),
+        .cipher = cipher == NULL ? "" : SSL_CIPHER_standard_name(cipher),
+        .resumed = SSL_session_reused(s->ssl) != 0,
+    };
+}

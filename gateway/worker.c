@@ -1,0 +1,461 @@
+/*
+ * worker: the thread, and the tables through which its parts find each other. What a client sends is
+ * conn's business and what the core sends is link's; here they are only connected.
+ */
+#include "worker.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "conn.h"
+#include "conn_table.h"
+#include "listener.h"
+#include "part_queue.h"
+#include "reply_batch.h"
+
+enum {
+    TICK_MS = 100,
+    STATS_TICKS = 10,
+    REFUSALS_LOGGED = 50,                       /* per second */
+    SCRATCH_MAX = 64 * 1024 * 1024,
+    SCRATCH_KEEP = 1024 * 1024,
+    PART_ROOM = LINK_LOW,
+};
+
+struct worker {
+    struct worker_shared *shared;
+    unsigned number;
+    uv_thread_t thread;
+    uv_loop_t loop;
+    uv_async_t wake; /* another thread left a word in `next` or `drain` */
+    uv_prepare_t before_poll;
+    uv_timer_t tick;
+    uv_timer_t drain_limit;
+    _Atomic(struct tls_context *) next;
+    atomic_bool drain;
+    bool draining;
+    bool ended;
+    bool linked_once;
+    bool choked; /* the link is above its high mark: clients wait for conn_read_again */
+    struct listener **listeners;
+    size_t listener_count;
+    struct link *link;
+    struct tls_engine *tls;
+    struct metrics metrics;
+    struct request_parser parser;
+    struct conn_table *conns;
+    struct reply_batch *batch;
+    struct part_queue *parts;
+    struct buf scratch;
+    unsigned refusals_left;
+    unsigned refusals_hidden;
+    unsigned ticks;
+    uint8_t read_buffer[WORKER_READ_MAX];
+    uint8_t plain_buffer[WORKER_PLAIN_MAX];
+};
+
+/* The link's events. */
+
+static void on_link_up(void *arg)
+{
+    struct worker *w = arg;
+    if (!w->linked_once) {
+        w->linked_once = true;
+        atomic_fetch_add(&w->shared->linked, 1);
+    }
+    for (size_t i = 0; i < conn_table_size(w->conns); i++) {
+        struct conn *c = conn_table_at(w->conns, i);
+        if (c != NULL) {
+            conn_link_up(c);
+        }
+    }
+}
+
+static void deliver_batch(void *arg)
+{
+    struct worker *w = arg;
+    struct conn *c;
+    while ((c = reply_batch_pop(w->batch)) != NULL) {
+        conn_deliver_batch(c);
+    }
+    reply_batch_clear(w->batch);
+}
+
+static void on_link_down(void *arg)
+{
+    struct worker *w = arg;
+    w->metrics.link_losses++;
+    deliver_batch(w); /* what came before the break is as good as ever */
+    for (size_t i = 0; i < conn_table_size(w->conns); i++) {
+        struct conn *c = conn_table_at(w->conns, i);
+        if (c != NULL) {
+            conn_link_down(c);
+        }
+    }
+}
+
+static void on_link_frame(void *arg, const struct frame *f)
+{
+    struct worker *w = arg;
+    struct conn *c = conn_table_find(w->conns, f->session);
+    if (c != NULL) {
+        conn_on_frame(c, f);
+    }
+}
+
+static const struct link_events link_events = {
+    .on_up = on_link_up,
+    .on_down = on_link_down,
+    .on_frame = on_link_frame,
+    .on_batch_end = deliver_batch,
+};
+
+/* Once per loop turn: long requests take turns, and everything leaves in one write. */
+
+static void pump_parts(struct worker *w)
+{
+    struct conn *c;
+    while (link_is_up(w->link) && buf_len(link_out(w->link)) < PART_ROOM &&
+           (c = part_queue_pop(w->parts)) != NULL) {
+        if (conn_send_part(c)) {
+            part_queue_push(w->parts, c);
+        }
+    }
+}
+
+static void unchoke(struct worker *w)
+{
+    w->choked = false;
+    for (size_t i = 0; i < conn_table_size(w->conns); i++) {
+        struct conn *c = conn_table_at(w->conns, i);
+        if (c != NULL) {
+            conn_read_again(c);
+        }
+    }
+}
+
+static void flush_link(uv_prepare_t *handle)
+{
+    struct worker *w = handle->data;
+    if (w->ended) {
+        return;
+    }
+    pump_parts(w);
+    link_flush(w->link);
+    if (w->choked && buf_len(link_out(w->link)) < LINK_LOW) {
+        unchoke(w);
+    }
+}
+
+/* Time. */
+
+static void send_stats(struct worker *w)
+{
+    if (!link_is_up(w->link)) {
+        return;
+    }
+    struct buf *text = worker_scratch(w);
+    metrics_write(&w->metrics, text);
+    frame_write(link_out(w->link),
+                &(struct frame){ .type = FRAME_STATS, .payload = buf_slice(text) });
+}
+
+static void every_second(struct worker *w)
+{
+    send_stats(w);
+    if (w->refusals_hidden > 0) {
+        log_event(LOG_WARNING, "more refusals than are logged one by one",
+                  LF_INT("not_logged", w->refusals_hidden));
+    }
+    w->refusals_hidden = 0;
+    w->refusals_left = REFUSALS_LOGGED;
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct worker *w = timer->data;
+    struct conn *c;
+    size_t from = 0;
+    uint64_t now = uv_now(&w->loop);
+    while ((c = conn_table_due(w->conns, now, &from)) != NULL) {
+        conn_on_deadline(c);
+    }
+    if (++w->ticks % STATS_TICKS == 0) {
+        every_second(w);
+    }
+}
+
+/* The end. */
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    (void)handle;
+}
+
+static void end_when_empty(struct worker *w)
+{
+    if (!w->draining || w->ended || conn_table_count(w->conns) > 0) {
+        return;
+    }
+    w->ended = true;
+    link_close(w->link);
+    uv_close((uv_handle_t *)&w->wake, on_handle_closed);
+    uv_close((uv_handle_t *)&w->before_poll, on_handle_closed);
+    uv_close((uv_handle_t *)&w->tick, on_handle_closed);
+    uv_close((uv_handle_t *)&w->drain_limit, on_handle_closed);
+}
+
+static void on_drain_limit(uv_timer_t *timer)
+{
+    struct worker *w = timer->data;
+    log_event(LOG_WARNING, "drain timeout: closing clients that are not finished",
+              LF_INT("clients", conn_table_count(w->conns)));
+    for (size_t i = 0; i < conn_table_size(w->conns); i++) {
+        struct conn *c = conn_table_at(w->conns, i);
+        if (c != NULL) {
+            conn_kill(c, "drain timeout");
+        }
+    }
+}
+
+static void begin_drain(struct worker *w)
+{
+    w->draining = true;
+    for (size_t i = 0; i < w->listener_count; i++) {
+        listener_close(w->listeners[i]);
+    }
+    for (size_t i = 0; i < conn_table_size(w->conns); i++) {
+        struct conn *c = conn_table_at(w->conns, i);
+        if (c != NULL) {
+            conn_finish(c, "the gateway stops");
+        }
+    }
+    uv_timer_start(&w->drain_limit, on_drain_limit,
+                   (uint64_t)worker_options(w)->drain_timeout_ms, 0);
+    end_when_empty(w);
+}
+
+static void on_wake(uv_async_t *handle)
+{
+    struct worker *w = handle->data;
+    struct tls_context *next = atomic_exchange(&w->next, NULL);
+    if (next != NULL) {
+        tls_engine_use(w->tls, next);
+        tls_context_unref(next);
+    }
+    if (atomic_load(&w->drain) && !w->draining) {
+        begin_drain(w);
+    }
+}
+
+/* The thread. */
+
+static void run(void *arg)
+{
+    struct worker *w = arg;
+    uv_run(&w->loop, UV_RUN_DEFAULT);
+}
+
+static void init_handles(struct worker *w)
+{
+    uv_loop_init(&w->loop);
+    uv_async_init(&w->loop, &w->wake, on_wake);
+    uv_prepare_init(&w->loop, &w->before_poll);
+    uv_timer_init(&w->loop, &w->tick);
+    uv_timer_init(&w->loop, &w->drain_limit);
+    w->wake.data = w;
+    w->before_poll.data = w;
+    w->tick.data = w;
+    w->drain_limit.data = w;
+    uv_prepare_start(&w->before_poll, flush_link);
+    uv_timer_start(&w->tick, on_tick, TICK_MS, TICK_MS);
+}
+
+static void init_listeners(struct worker *w, const int *fds, size_t count)
+{
+    w->listeners = mem_alloc(count * sizeof(w->listeners[0]));
+    w->listener_count = count;
+    for (size_t i = 0; i < count; i++) {
+        w->listeners[i] = listener_new(w, fds[i]);
+    }
+}
+
+enum err worker_start(struct worker_shared *shared, unsigned number, const int *listen_fds,
+                      size_t listen_count, struct tls_context *context, struct worker **out)
+{
+    struct worker *w = mem_zalloc(sizeof(*w));
+    w->shared = shared;
+    w->number = number;
+    w->refusals_left = REFUSALS_LOGGED;
+    atomic_init(&w->next, NULL);
+    atomic_init(&w->drain, false);
+    init_handles(w);
+    w->conns = conn_table_new();
+    w->batch = reply_batch_new();
+    w->parts = part_queue_new();
+    w->tls = tls_engine_new();
+    tls_engine_use(w->tls, context);
+    request_parser_init(&w->parser, (size_t)shared->options->max_request);
+    buf_init(&w->scratch, SCRATCH_MAX);
+    w->link = link_new(&w->loop, shared->options->core, &link_events, w);
+    init_listeners(w, listen_fds, listen_count);
+    *out = w;
+    if (uv_thread_create(&w->thread, run, w) != 0) {
+        return ERR_SYSTEM; /* the process ends: nothing is taken apart */
+    }
+    return ERR_OK;
+}
+
+void worker_swap(struct worker *w, struct tls_context *context)
+{
+    /* A context that the worker did not come to take is no longer wanted. */
+    tls_context_unref(atomic_exchange(&w->next, tls_context_ref(context)));
+    uv_async_send(&w->wake);
+}
+
+void worker_drain(struct worker *w)
+{
+    atomic_store(&w->drain, true);
+    uv_async_send(&w->wake);
+}
+
+void worker_join(struct worker *w)
+{
+    uv_thread_join(&w->thread);
+    uv_loop_close(&w->loop);
+    tls_context_unref(atomic_load(&w->next));
+    tls_engine_free(w->tls);
+    request_parser_release(&w->parser);
+    conn_table_free(w->conns);
+    reply_batch_free(w->batch);
+    part_queue_free(w->parts);
+    buf_release(&w->scratch);
+    free(w->listeners);
+    free(w);
+}
+
+/* For connections. */
+
+void worker_offer(struct worker *w, int fd, const struct sockaddr_storage *from)
+{
+    w->metrics.accepted++;
+    if (atomic_fetch_add(&w->shared->connections, 1) >= worker_options(w)->max_connections) {
+        atomic_fetch_sub(&w->shared->connections, 1);
+        w->metrics.turned_away++;
+        if (worker_log_refusal(w)) {
+            char peer[ADDRESS_TEXT];
+            address_text(from, peer);
+            log_event(LOG_WARNING, "client turned away: --max-connections are connected",
+                      LF_STR("peer", peer));
+        }
+        close(fd);
+        return;
+    }
+    w->metrics.connections++;
+    uint64_t session = conn_table_reserve(w->conns);
+    conn_table_set(w->conns, session, conn_accept(w, fd, from, session));
+}
+
+void worker_forget(struct worker *w, struct conn *c)
+{
+    conn_table_drop(w->conns, conn_session(c));
+    w->metrics.connections--;
+    atomic_fetch_sub(&w->shared->connections, 1);
+    end_when_empty(w);
+}
+
+bool worker_may_read(struct worker *w, struct conn *c)
+{
+    (void)c;
+    if (buf_len(link_out(w->link)) > LINK_HIGH) {
+        w->choked = true;
+    }
+    return !w->choked;
+}
+
+bool worker_log_refusal(struct worker *w)
+{
+    if (w->refusals_left == 0) {
+        w->refusals_hidden++;
+        return false;
+    }
+    w->refusals_left--;
+    return true;
+}
+
+void worker_set_deadline(struct worker *w, const struct conn *c, uint64_t ms)
+{
+    conn_table_set_deadline(w->conns, conn_session(c), ms == 0 ? 0 : uv_now(&w->loop) + ms);
+}
+
+void worker_enqueue_part(struct worker *w, struct conn *c)
+{
+    part_queue_push(w->parts, c);
+}
+
+void worker_dequeue_part(struct worker *w, struct conn *c)
+{
+    part_queue_remove(w->parts, c);
+}
+
+struct reply_batch *worker_batch(struct worker *w)
+{
+    return w->batch;
+}
+
+uv_loop_t *worker_loop(struct worker *w)
+{
+    return &w->loop;
+}
+
+const struct gateway_options *worker_options(const struct worker *w)
+{
+    return w->shared->options;
+}
+
+struct link *worker_link(struct worker *w)
+{
+    return w->link;
+}
+
+struct tls_engine *worker_tls(struct worker *w)
+{
+    return w->tls;
+}
+
+struct metrics *worker_metrics(struct worker *w)
+{
+    return &w->metrics;
+}
+
+struct request_parser *worker_parser(struct worker *w)
+{
+    return &w->parser;
+}
+
+uint8_t *worker_read_buffer(struct worker *w)
+{
+    return w->read_buffer;
+}
+
+uint8_t *worker_plain_buffer(struct worker *w)
+{
+    return w->plain_buffer;
+}
+
+struct buf *worker_scratch(struct worker *w)
+{
+    if (w->scratch.overflow || w->scratch.cap > SCRATCH_KEEP) {
+        buf_release(&w->scratch);
+    } else {
+        buf_clear(&w->scratch);
+    }
+    return &w->scratch;
+}
+
+struct buf *worker_scratch_append(struct worker *w)
+{
+    return &w->scratch;
+}

@@ -1,0 +1,94 @@
+/*
+ * worker: one thread with its loop, its listeners, its link and its connections. Workers share
+ * nothing that is written, but the count of connections and the references of the TLS context.
+ */
+#ifndef COFRE_GATEWAY_WORKER_H
+#define COFRE_GATEWAY_WORKER_H
+
+#include <stdatomic.h>
+#include <sys/socket.h>
+#include <uv.h>
+
+#include "link.h"
+#include "metrics.h"
+#include "options.h"
+#include "request.h"
+#include "tls_session.h"
+
+struct worker;
+struct conn;
+struct reply_batch;
+
+/* What all workers have in common. */
+struct worker_shared {
+    const struct gateway_options *options;
+    atomic_long connections; /* in all workers, against --max-connections */
+    atomic_uint linked;      /* workers whose link came up at least once */
+};
+
+/*
+ * worker_start makes a thread that accepts on `listen_fds` (taken over) under `context` (a reference
+ * is taken).
+ */
+MUST_CHECK enum err worker_start(struct worker_shared *shared, unsigned number,
+                                 const int *listen_fds, size_t listen_count,
+                                 struct tls_context *context, struct worker **out);
+
+/* worker_swap hands a new TLS context over. Any thread; wait-free. */
+void worker_swap(struct worker *w, struct tls_context *context);
+
+/* worker_drain stops accepting, finishes what was accepted, and ends the thread. Any thread. */
+void worker_drain(struct worker *w);
+
+/* worker_join waits for the end and frees the worker. */
+void worker_join(struct worker *w);
+
+/* For the connections of this worker; its own thread only. */
+
+uv_loop_t *worker_loop(struct worker *w);
+const struct gateway_options *worker_options(const struct worker *w);
+struct link *worker_link(struct worker *w);
+struct tls_engine *worker_tls(struct worker *w);
+struct metrics *worker_metrics(struct worker *w);
+struct request_parser *worker_parser(struct worker *w);
+bool worker_is_draining(const struct worker *w);
+
+/* worker_may_read says whether the link has room for more; if not, conn_read_again will be called. */
+bool worker_may_read(struct worker *w, struct conn *c);
+
+/* worker_offer accepts a socket, or closes it when there are too many. */
+void worker_offer(struct worker *w, int fd, const struct sockaddr_storage *from);
+
+/* worker_forget takes a connection out of the tables; called once, when its handles are closed. */
+void worker_forget(struct worker *w, struct conn *c);
+
+/*
+ * worker_set_deadline: conn_on_deadline will be called `ms` from now (to a tick's precision), once;
+ * 0: never. A later call replaces the former.
+ */
+void worker_set_deadline(struct worker *w, const struct conn *c, uint64_t ms);
+
+/*
+ * Buffers that live for one callback: what read(2) brought, what TLS made of it, and replies of our
+ * own. Nobody keeps a pointer into them.
+ */
+enum {
+    WORKER_READ_MAX = 64 * 1024,
+    WORKER_PLAIN_MAX = WORKER_READ_MAX + 32 * 1024, /* a read, and the record that it completes */
+};
+uint8_t *worker_read_buffer(struct worker *w);
+uint8_t *worker_plain_buffer(struct worker *w);
+struct buf *worker_scratch(struct worker *w); /* given out empty */
+struct buf *worker_scratch_append(struct worker *w); /* as it is */
+
+/* worker_enqueue_part: the connection has a long request to send, in turns with others. */
+void worker_enqueue_part(struct worker *w, struct conn *c);
+void worker_dequeue_part(struct worker *w, struct conn *c);
+
+/* The replies that the present read of the link brought. */
+struct reply_batch *worker_batch(struct worker *w);
+
+/* worker_log_refusal says whether a refusal may be logged now: storms must not fill the disk. */
+bool worker_log_refusal(struct worker *w);
+
+#endif
