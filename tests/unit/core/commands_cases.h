@@ -1,0 +1,20 @@
+/*
+ * commands_cases: the rows of commands_test: a line, and the reply to it in either protocol.
+ */
+#ifndef COFRE_TEST_COMMANDS_CASES_H
+#define COFRE_TEST_COMMANDS_CASES_H
+
+#include "base/err.h"
+
+struct command_case {
+    const char *line;  /* as fake_line reads it */
+    const char *resp2; /* NULL: any reply will do */
+    size_t resp2_len;
+    const char *resp3; /* NULL: the same as in RESP2 */
+    size_t resp3_len;
+};
+
+extern const struct command_case redis_cases[]; /* what Redis answers too */
+extern const size_t redis_case_count;
+
+#endif

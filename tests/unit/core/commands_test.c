@@ -1,0 +1,412 @@
+/*
+ * commands_test: every command against the replies of Redis (commands_cases.c), then what is ours alone or depends
+ * on the clock.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "command_docs.h"
+#include "commands_cases.h"
+#include "commands_fake.h"
+
+#define R(reply) (reply), sizeof(reply) - 1
+#define SAME     NULL, 0
+
+/* Replies that Redis words otherwise, cannot give, or gives by its own clock. */
+static const struct command_case our_cases[] = {
+    /* the clock: rounding to seconds, the last millisecond */
+    { "SET k v EX 10", R("+OK\r\n"), SAME },
+    { "TTL k", R(":10\r\n"), SAME },
+    { "PTTL k", R(":10000\r\n"), SAME },
+    { "EXPIRETIME k", R(":1700000010\r\n"), SAME },
+    { "PEXPIRETIME k", R(":1700000010000\r\n"), SAME },
+    { "@now 1700000000500", R(""), SAME },
+    { "TTL k", R(":10\r\n"), SAME },
+    { "@now 1700000000501", R(""), SAME },
+    { "TTL k", R(":9\r\n"), SAME },
+    { "@now 1700000009999", R(""), SAME },
+    { "PTTL k", R(":1\r\n"), SAME },
+    { "TTL k", R(":0\r\n"), SAME },
+    { "GET k", R("$1\r\nv\r\n"), SAME },
+    { "@now 1700000010000", R(""), SAME },
+    { "GET k", R("$-1\r\n"), R("_\r\n") },
+    { "PTTL k", R(":-2\r\n"), SAME },
+    { "EXISTS k", R(":0\r\n"), SAME },
+    { "DEL k", R(":0\r\n"), SAME },
+    { "PERSIST k", R(":0\r\n"), SAME },
+    { "DBSIZE", R(":0\r\n"), SAME },
+    { "SETNX k w", R(":1\r\n"), SAME },
+    { "TTL k", R(":-1\r\n"), SAME },
+    { "PEXPIRE k 1500", R(":1\r\n"), SAME },
+    { "TTL k", R(":2\r\n"), SAME },
+    { "EXPIRE k 5 GT", R(":1\r\n"), SAME },
+    { "EXPIRE k 4 GT", R(":0\r\n"), SAME },
+    { "EXPIRE k 6 LT", R(":0\r\n"), SAME },
+    { "EXPIRE k 5 LT", R(":0\r\n"), SAME },
+    { "EXPIRE k 4 LT", R(":1\r\n"), SAME },
+    { "TTL k", R(":4\r\n"), SAME },
+    { "INCR k2", R(":1\r\n"), SAME },
+    { "PSETEX k2 100 7", R("+OK\r\n"), SAME },
+    { "INCR k2", R(":8\r\n"), SAME },
+    { "PTTL k2", R(":100\r\n"), SAME },
+    { "@now 1700000010100", R(""), SAME },
+    { "INCR k2", R(":1\r\n"), SAME },
+    { "PTTL k2", R(":-1\r\n"), SAME },
+    { "GETEX k2 EX 100", R("$1\r\n1\r\n"), SAME },
+    { "TTL k2", R(":100\r\n"), SAME },
+    { "SET k2 x KEEPTTL", R("+OK\r\n"), SAME },
+    { "TTL k2", R(":100\r\n"), SAME },
+    { "@now 1700000110100", R(""), SAME },
+    { "SET k2 x KEEPTTL", R("+OK\r\n"), SAME },
+    { "TTL k2", R(":-1\r\n"), SAME },
+    { "SET k2 x EX 1", R("+OK\r\n"), SAME },
+    { "RENAME k2 k3", R("+OK\r\n"), SAME },
+    { "PTTL k3", R(":1000\r\n"), SAME },
+    { "@now 1700000111100", R(""), SAME },
+    { "RENAME k3 k4", R("-ERR no such key\r\n"), SAME },
+    { "COPY k3 k4", R(":0\r\n"), SAME },
+    { "GETEX k3 FOO", R("-ERR syntax error\r\n"), SAME },
+    { "TIME", R("*2\r\n$10\r\n1700000111\r\n$6\r\n100000\r\n"), SAME },
+    /* AUTH and HELLO: the certificate decides */
+    { "AUTH cn:alice x", R("+OK\r\n"), SAME },
+    { "AUTH alice \"\"", R("+OK\r\n"), SAME },
+    { "AUTH default x", R("+OK\r\n"), SAME },
+    { "AUTH bob x",
+      R("-WRONGPASS the certificate decides who you are, and it says 'cn:alice': AUTH can only "
+        "confirm that.\r\n"),
+      SAME },
+    { "AUTH Alice x",
+      R("-WRONGPASS the certificate decides who you are, and it says 'cn:alice': AUTH can only "
+        "confirm that.\r\n"),
+      SAME },
+    { "HELLO 3 AUTH bob x",
+      R("-WRONGPASS the certificate decides who you are, and it says 'cn:alice': AUTH can only "
+        "confirm that.\r\n"),
+      SAME },
+    { "HELLO",
+      R("*14\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$6\r\n7.0.15\r\n$5\r\nproto\r\n"
+        ":2\r\n$2\r\nid\r\n:7\r\n$4\r\nmode\r\n$10\r\nstandalone\r\n$4\r\nrole\r\n$6\r\nmaster\r\n"
+        "$7\r\nmodules\r\n*0\r\n"),
+      R("%7\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$6\r\n7.0.15\r\n$5\r\nproto\r\n"
+        ":3\r\n$2\r\nid\r\n:7\r\n$4\r\nmode\r\n$10\r\nstandalone\r\n$4\r\nrole\r\n$6\r\nmaster\r\n"
+        "$7\r\nmodules\r\n*0\r\n") },
+    /* CLIENT */
+    { "CLIENT ID", R(":7\r\n"), SAME },
+    { "CLIENT SETINFO LIB-NAME redis-py", R("+OK\r\n"), SAME },
+    { "CLIENT SETINFO lib-ver 1.0", R("+OK\r\n"), SAME },
+    { "CLIENT SETINFO lib-ver \"1 0\"",
+      R("-ERR lib-ver cannot contain spaces, newlines or special characters.\r\n"), SAME },
+    { "CLIENT SETINFO foo bar", R("-ERR Unrecognized option 'foo'\r\n"), SAME },
+    { "CLIENT SETINFO lib-ver",
+      R("-ERR wrong number of arguments for 'client|setinfo' command\r\n"), SAME },
+    /* MULTI as far as it is ours */
+    { "MULTI", R("+OK\r\n"), SAME },
+    { "MULTI", R("-ERR MULTI calls can not be nested\r\n"), SAME },
+    { "WATCH k", R("-ERR WATCH inside MULTI is not allowed\r\n"), SAME },
+    { "DISCARD", R("+OK\r\n"), SAME },
+    { "DISCARD", R("-ERR DISCARD without MULTI\r\n"), SAME },
+    { "EXEC x",
+      R("-EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' "
+        "command\r\n"),
+      SAME },
+    /* SCAN in pages, FIND */
+    { "FLUSHALL", R("+OK\r\n"), SAME },
+    { "MSET user:1 ANDREI user:2 JOAO bin \"\\0joao\" other joana", R("+OK\r\n"), SAME },
+    { "SCAN 0 COUNT 3", SAME, SAME },
+    { "SCAN 0 COUNT 100 MATCH user:*", R("*2\r\n$1\r\n0\r\n*2\r\n$6\r\nuser:1\r\n$6\r\nuser:2\r\n"),
+      SAME },
+    { "SCAN 0 COUNT 1 MATCH user:2", R("*2\r\n$1\r\n0\r\n*1\r\n$6\r\nuser:2\r\n"), SAME },
+    { "SCAN 0 COUNT 2", SAME, SAME },
+    { "FIND %joa%",
+      R("*2\r\n$1\r\n0\r\n*4\r\n$6\r\nuser:2\r\n$4\r\nJOAO\r\n$5\r\nother\r\n$5\r\njoana\r\n"),
+      SAME },
+    { "FIND joa_", R("*2\r\n$1\r\n0\r\n*2\r\n$6\r\nuser:2\r\n$4\r\nJOAO\r\n"), SAME },
+    { "FIND %joa% MATCH user:*", R("*2\r\n$1\r\n0\r\n*2\r\n$6\r\nuser:2\r\n$4\r\nJOAO\r\n"), SAME },
+    { "FIND nobody", R("*2\r\n$1\r\n0\r\n*0\r\n"), SAME },
+    { "FIND %joa% COUNT 1", R("*2\r\n$1\r\n1\r\n*2\r\n$6\r\nuser:2\r\n$4\r\nJOAO\r\n"), SAME },
+    { "FIND %joa% COUNT 1 CURSOR 1", R("*2\r\n$1\r\n0\r\n*2\r\n$5\r\nother\r\n$5\r\njoana\r\n"),
+      SAME },
+    { "FIND x COUNT 0", R("-ERR syntax error\r\n"), SAME },
+    { "FIND x COUNT y", R("-ERR value is not an integer or out of range\r\n"), SAME },
+    { "FIND x CURSOR y", R("-ERR invalid cursor\r\n"), SAME },
+    { "FIND x TYPE string", R("-ERR syntax error\r\n"), SAME },
+    { "FIND x MATCH", R("-ERR syntax error\r\n"), SAME },
+    { "FIND", R("-ERR wrong number of arguments for 'find' command\r\n"), SAME },
+    /* limits: 16 MiB values here */
+    { "SETRANGE big 16777215 x", R(":16777216\r\n"), SAME },
+    { "STRLEN big", R(":16777216\r\n"), SAME },
+    { "APPEND big x", R("-ERR string exceeds maximum allowed size (proto-max-bulk-len)\r\n"),
+      SAME },
+    { "STRLEN big", R(":16777216\r\n"), SAME },
+    { "SETRANGE big 16777216 x",
+      R("-ERR string exceeds maximum allowed size (proto-max-bulk-len)\r\n"), SAME },
+    { "SETRANGE none 16777216 x",
+      R("-ERR string exceeds maximum allowed size (proto-max-bulk-len)\r\n"), SAME },
+    { "EXISTS none", R(":0\r\n"), SAME },
+    { "CONFIG GET proto-max-bulk-len", R("*2\r\n$18\r\nproto-max-bulk-len\r\n$8\r\n16777216\r\n"),
+      R("%1\r\n$18\r\nproto-max-bulk-len\r\n$8\r\n16777216\r\n") },
+};
+
+/* --- tables ----------------------------------------------------------------------------------- */
+
+static void check_case(struct fake *f, const struct command_case *row, int protocol)
+{
+    bool other = protocol == 3 && row->resp3 != NULL;
+    const char *expected = other ? row->resp3 : row->resp2;
+    size_t length = other ? row->resp3_len : row->resp2_len;
+    struct slice reply = fake_line(f, row->line);
+    if (expected == NULL) {
+        assert_true(reply.len > 0);
+        return;
+    }
+    if (reply.len != length || (length > 0 && memcmp(reply.p, expected, length) != 0)) {
+        fail_msg("RESP%d, %s\nexpected %.*s\ngot      %.*s", protocol, row->line, (int)length,
+                 expected, (int)reply.len, (const char *)reply.p);
+    }
+}
+
+static void check_cases(const struct command_case *rows, size_t count, int protocol)
+{
+    struct fake *f = fake_new();
+    session_vars(fake_session(f))->protocol = protocol;
+    for (size_t i = 0; i < count; i++) {
+        check_case(f, &rows[i], session_vars(fake_session(f))->protocol);
+        session_vars(fake_session(f))->protocol = protocol; /* whatever HELLO did */
+    }
+    fake_free(f);
+}
+
+static void test_as_redis(void **state)
+{
+    (void)state;
+    check_cases(redis_cases, redis_case_count, 2);
+    check_cases(redis_cases, redis_case_count, 3);
+}
+
+static void test_our_own(void **state)
+{
+    (void)state;
+    check_cases(our_cases, ARRAY_SIZE(our_cases), 2);
+    check_cases(our_cases, ARRAY_SIZE(our_cases), 3);
+}
+
+/* --- the session ------------------------------------------------------------------------------ */
+
+static void test_session_commands(void **state)
+{
+    (void)state;
+    struct fake *f = fake_new();
+    struct session_vars *vars = session_vars(fake_session(f));
+    fake_line(f, "SELECT 5");
+    assert_int_equal(vars->db_number, 5);
+    fake_line(f, "SELECT 16");
+    assert_int_equal(vars->db_number, 5);
+    struct slice reply = fake_line(f, "HELLO 3 SETNAME bob");
+    assert_int_equal(reply.p[0], '%');
+    assert_int_equal(vars->protocol, 3);
+    assert_true(slice_eq(session_name(fake_session(f), SESSION_NAME), SLICE("bob")));
+    reply = fake_line(f, "HELLO 2 AUTH bob x");
+    assert_int_equal(vars->protocol, 3);
+    reply = fake_line(f, "RESET");
+    assert_true(slice_eq(reply, SLICE("+RESET\r\n")));
+    assert_int_equal(vars->protocol, 2);
+    assert_int_equal(vars->db_number, 0);
+    reply = fake_line(f, "QUIT now");
+    assert_true(slice_eq(reply, SLICE("+OK\r\n")));
+    assert_true(fake_has_quit(f));
+    fake_free(f);
+}
+
+static void test_watch_remembers_the_revision(void **state)
+{
+    (void)state;
+    struct fake *f = fake_new();
+    fake_line(f, "SET k v");
+    struct entry *e = ws_entry(fake_set(f), 0, SLICE("k"));
+    e->revision = 42;
+    fake_line(f, "WATCH k");
+    assert_int_equal(fake_watched(f), 42);
+    fake_line(f, "UNWATCH");
+    fake_line(f, "WATCH missing");
+    assert_int_equal(fake_watched(f), 0);
+    fake_free(f);
+}
+
+static bool contains(struct slice text, const char *part)
+{
+    return memmem(text.p, text.len, part, strlen(part)) != NULL;
+}
+
+static void test_client_info_cannot_be_forged(void **state)
+{
+    (void)state;
+    struct fake *f = fake_new();
+    struct frame_open *open = (struct frame_open *)session_open_info(fake_session(f));
+    open->identity = SLICE("cn:eve user=cn:alice\nid=1");
+    struct slice reply = fake_line(f, "CLIENT INFO");
+    assert_true(contains(reply, " user=cn:eve\\x20user=cn:alice\\x0aid=1 "));
+    assert_true(contains(reply, "id=7 addr=127.0.0.1:50110 laddr=127.0.0.1:6380 fd=-1 name= age="));
+    assert_true(contains(reply, " tls=TLSv1.3 cipher=TLS_AES_128_GCM_SHA256 identity="));
+    assert_true(contains(fake_line(f, "CLIENT LIST ID 7"), "id=7 "));
+    assert_true(contains(fake_line(f, "CLIENT LIST TYPE normal"), "id=7 "));
+    fake_free(f);
+}
+
+static void test_info_sections(void **state)
+{
+    (void)state;
+    struct fake *f = fake_new();
+    fake_line(f, "GET missing");
+    struct slice reply = fake_line(f, "INFO");
+    assert_true(contains(reply, "# Server\r\nredis_version:7.0.15\r\n"));
+    assert_true(contains(reply, "\r\ntcp_port:6380\r\n"));
+    assert_true(contains(reply, "\r\nkeyspace_misses:1\r\n"));
+    assert_true(contains(reply, "\r\n\r\n# Keyspace\r\ndb0:keys=3,expires=1,avg_ttl=0\r\n"));
+    assert_true(contains(reply, "\r\ndatabase_state:up\r\n"));
+    assert_true(contains(reply, "\r\ngateway_connections:7\r\n"));
+    reply = fake_line(f, "INFO keyspace CPU");
+    assert_true(contains(reply, "# CPU\r\n"));
+    assert_true(contains(reply, "# Keyspace\r\n"));
+    assert_false(contains(reply, "# Server\r\n"));
+    fake_free(f);
+}
+
+/* --- the table -------------------------------------------------------------------------------- */
+
+static void test_rows_are_sorted(void **state)
+{
+    (void)state;
+    for (size_t i = 1; i < command_row_count; i++) {
+        assert_true(strcmp(command_rows[i - 1].name, command_rows[i].name) < 0);
+    }
+    for (size_t i = 0; i < command_row_count; i++) {
+        assert_ptr_equal(command_find(slice_of(command_rows[i].name)), &command_rows[i]);
+    }
+}
+
+static void check_row(const struct command *row)
+{
+    struct syntax syntax;
+    if (syntax_parse(row->syntax, &syntax) != ERR_OK) {
+        fail_msg("%s: syntax %s", row->name, row->syntax);
+    }
+    bool lane = (row->flags & (CMD_WRITE | CMD_READONLY | CMD_LOCAL | CMD_ALONE | CMD_EXEC)) != 0;
+    assert_true(lane || (row->run == NULL && row->subcommand_count > 0));
+    assert_int_equal(row->first == 0, row->step == 0);
+    assert_true((row->flags & CMD_WRITE) == 0 || (row->categories & CAT_WRITE) != 0);
+    assert_true((row->categories & (CAT_FAST | CAT_SLOW)) != 0);
+    for (size_t i = 0; i < row->subcommand_count; i++) {
+        const struct command *sub = &row->subcommands[i];
+        size_t prefix = strlen(row->name);
+        assert_true(strncmp(sub->name, row->name, prefix) == 0 && sub->name[prefix] == '|');
+        assert_ptr_equal(command_find_sub(row, slice_of(sub->name + prefix + 1)), sub);
+        check_row(sub);
+    }
+}
+
+static void test_rows_are_whole(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < command_row_count; i++) {
+        check_row(&command_rows[i]);
+    }
+}
+
+static void test_unknown_names(void **state)
+{
+    static const struct slice names[] = {
+        { NULL, 0 },
+        { (const uint8_t *)"ge", 2 },
+        { (const uint8_t *)"gett", 4 },
+        { NULL, 0 },
+        { (const uint8_t *)"get\0", 4 },
+        { (const uint8_t *)"\0", 1 },
+        { (const uint8_t *)"\xff", 1 },
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        assert_null(command_find(names[i]));
+    }
+}
+
+/* --- needs ------------------------------------------------------------------------------------ */
+
+/* line; what must be known of key k before it runs */
+static const struct {
+    const char *line;
+    enum entry_need need;
+} need_rows[] = {
+    { "SET k v", NEED_NOTHING },
+    { "SET k v EX 10", NEED_NOTHING },
+    { "SET k v NX", NEED_META },
+    { "SET k v XX", NEED_META },
+    { "SET k v KEEPTTL", NEED_META },
+    { "SET k v GET", NEED_VALUE },
+    { "SET k v NX GET", NEED_VALUE },
+    { "SETEX k 10 v", NEED_NOTHING },
+    { "PSETEX k 10 v", NEED_NOTHING },
+    { "MSET a 1 k 2", NEED_NOTHING },
+    { "MSETNX a 1 k 2", NEED_META },
+    { "SETNX k v", NEED_META },
+    { "GET k", NEED_VALUE },
+    { "MGET a k", NEED_VALUE },
+    { "INCR k", NEED_VALUE },
+    { "DEL a b k", NEED_META },
+    { "STRLEN k", NEED_META },
+    { "EXPIRE k 10", NEED_META },
+    { "TTL k", NEED_META },
+    { "RENAME k a", NEED_VALUE },
+    { "RENAME a k", NEED_META },
+    { "COPY k a", NEED_VALUE },
+    { "COPY a k", NEED_META },
+    { "COPY k a DB 1", NEED_VALUE },
+    { "WATCH a k", NEED_META },
+};
+
+static void test_needs(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(need_rows); i++) {
+        struct fake *f = fake_new();
+        fake_line(f, need_rows[i].line);
+        struct entry *e = ws_entry(fake_set(f), 0, SLICE("k"));
+        assert_non_null(e);
+        if (e->wanted != need_rows[i].need) {
+            fail_msg("%s wants %d", need_rows[i].line, (int)e->wanted);
+        }
+        fake_free(f);
+    }
+}
+
+static void test_copy_wants_the_other_database(void **state)
+{
+    (void)state;
+    struct fake *f = fake_new();
+    fake_line(f, "COPY k a DB 3");
+    assert_non_null(ws_entry(fake_set(f), db_ref(0, 3), SLICE("a")));
+    assert_null(ws_entry(fake_set(f), 0, SLICE("a")));
+    fake_free(f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_as_redis),
+        cmocka_unit_test(test_our_own),
+        cmocka_unit_test(test_session_commands),
+        cmocka_unit_test(test_watch_remembers_the_revision),
+        cmocka_unit_test(test_client_info_cannot_be_forged),
+        cmocka_unit_test(test_info_sections),
+        cmocka_unit_test(test_rows_are_sorted),
+        cmocka_unit_test(test_rows_are_whole),
+        cmocka_unit_test(test_unknown_names),
+        cmocka_unit_test(test_needs),
+        cmocka_unit_test(test_copy_wants_the_other_database),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
