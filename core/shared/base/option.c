@@ -273,7 +273,7 @@ static void add_item(struct option_list *list, const char *value)
     list->items[list->count++] = value;
 }
 
-/* set_value gives a row its value, NULL for a bare flag. A source's first one replaces weaker ones. */
+/* set_value gives a row its value, NULL for a bare flag. A stronger source replaces weaker ones. */
 static enum err set_value(struct parse *p, const struct place *at, const struct option *row,
                           const char *value)
 {

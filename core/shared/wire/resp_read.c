@@ -186,10 +186,15 @@ static enum resp_status read_array_header(struct resp_reader *r, struct slice by
     return RESP_READY;
 }
 
-/* fail_type words what came instead of '$'; what could upset a UTF-8 decoder is shown as '?'. */
+/* fail_type words what came instead of '$'. What could upset a UTF-8 decoder is shown as '?'. */
 static enum resp_status fail_type(struct resp_reader *r, uint8_t got)
 {
-    return fail(r, "Protocol error: expected '$', got '%c'", got >= 0x20 && got < 0x7f ? got : '?');
+    if (got == '\r' || got == '\n') {
+        got = ' '; /* as Redis does in all its errors */
+    } else if (got < 0x20 || got >= 0x7f) {
+        got = '?';
+    }
+    return fail(r, "Protocol error: expected '$', got '%c'", got);
 }
 
 static enum resp_status read_bulk_header(struct resp_reader *r, struct slice bytes)
@@ -302,18 +307,29 @@ static uint8_t unescaped(uint8_t c)
     }
 }
 
+/* hex_pair reads two hexadecimal digits. */
+static bool hex_pair(const uint8_t *p, uint8_t *out)
+{
+    int high = hex_digit(p[0]);
+    int low = hex_digit(p[1]);
+    if (high < 0 || low < 0) {
+        return false;
+    }
+    *out = (uint8_t)(high * 16 + low);
+    return true;
+}
+
 /* take_escape reads the backslash sequence at s->at, as inside double quotes. */
 static void take_escape(struct splitter *s)
 {
     const uint8_t *p = s->line.p + s->at;
-    size_t left = s->line.len - s->at;
-    if (left >= 4 && p[1] == 'x' && hex_digit(p[2]) >= 0 && hex_digit(p[3]) >= 0) {
-        *s->to++ = (uint8_t)(hex_digit(p[2]) << 4 | hex_digit(p[3]));
+    if (s->line.len - s->at >= 4 && p[1] == 'x' && hex_pair(p + 2, s->to)) {
         s->at += 4;
     } else {
-        *s->to++ = unescaped(p[1]);
+        *s->to = unescaped(p[1]);
         s->at += 2;
     }
+    s->to++;
 }
 
 /* take_quoted reads on behind an opening quote to the closing one, which must end the argument. */

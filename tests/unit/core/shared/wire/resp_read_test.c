@@ -70,7 +70,7 @@ static const struct bad_row {
     { SLICE("*2147483647\r\n"), "Protocol error: request is over the limit of 64 arguments" },
     { SLICE("*1\r\nfoo\r\n"), "Protocol error: expected '$', got 'f'" },
     { SLICE("*1\r\n*1\r\n"), "Protocol error: expected '$', got '*'" },
-    { SLICE("*1\r\n\r\n"), "Protocol error: expected '$', got '?'" },
+    { SLICE("*1\r\n\r\n"), "Protocol error: expected '$', got ' '" },
     { SLICE("*1\r\n\0"), "Protocol error: expected '$', got '?'" },
     { SLICE("*1\r\n\xff"), "Protocol error: expected '$', got '?'" },
     { SLICE("*3\r\n$3\r\nSET\r\n$1\r\nx\r\nfooz\r\n"), "Protocol error: expected '$', got 'f'" },
