@@ -110,7 +110,7 @@ static void reply_key_specs(struct resp_writer *w, const struct command *command
         reply_key_spec(w, command, command->first, command->last);
         return;
     }
-    resp_set(w, (size_t)(command->last - command->first + 1));
+    resp_set(w, (size_t)command->last - (size_t)command->first + 1);
     for (int i = command->first; i <= command->last; i++) {
         reply_key_spec(w, command, i, 0);
     }

@@ -57,8 +57,8 @@ struct entry *call_find(struct call *call, uint32_t i);
 /* call_value_fits says whether a value may be so long, or writes the error reply. */
 MUST_CHECK bool call_value_fits(struct call *call, uint64_t length);
 
-/* call_int32 parses argument i as Redis's int, or writes an error reply. */
-MUST_CHECK bool call_int32(struct call *call, uint32_t i, int64_t *out);
+/* parse_int32 reads a number that must fit Redis's int; returns the error text, or NULL. */
+MUST_CHECK const char *parse_int32(struct slice s, int64_t *out);
 
 /* reply_help writes Redis's form of a HELP: a heading, the lines, and HELP itself. */
 void reply_help(struct call *call, const char *command, const char *const *lines, size_t count);

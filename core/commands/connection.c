@@ -38,29 +38,28 @@ void run_reset(struct call *call)
     resp_simple(call->reply, "RESET");
 }
 
-bool call_int32(struct call *call, uint32_t i, int64_t *out)
+const char *parse_int32(struct slice s, int64_t *out)
 {
     int64_t n = 0;
-    if (!call_i64(call, i, &n)) {
-        return false;
+    if (slice_to_i64(s, &n) != ERR_OK) {
+        return "ERR value is not an integer or out of range";
     }
     if (n < INT32_MIN || n > INT32_MAX) {
-        resp_error(call->reply, "ERR value is out of range, value must between %d and %d",
-                   INT32_MIN, INT32_MAX);
-        return false;
+        return "ERR value is out of range, value must between -2147483648 and 2147483647";
     }
     *out = n;
-    return true;
+    return NULL;
 }
 
 void run_select(struct call *call)
 {
     int64_t number = 0;
-    if (!call_int32(call, 1, &number)) {
-        return;
+    const char *error = parse_int32(call->argv[1], &number);
+    if (error == NULL && (number < 0 || number >= core_options(call->core)->databases)) {
+        error = "ERR DB index is out of range";
     }
-    if (number < 0 || number >= core_options(call->core)->databases) {
-        resp_error(call->reply, "ERR DB index is out of range");
+    if (error != NULL) {
+        resp_error(call->reply, "%s", error);
         return;
     }
     session_vars(call->session)->db_number = (uint32_t)number;

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <malloc.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -69,15 +70,17 @@ static void add_clients(struct call *call, struct buf *out)
 /* resident_bytes reads the second number of /proc/self/statm, proc(5); 0 where there is none. */
 static uint64_t resident_bytes(void)
 {
-    unsigned long long pages = 0;
+    char line[128] = "";
     FILE *f = fopen("/proc/self/statm", "re");
     if (f != NULL) {
-        if (fscanf(f, "%*u %llu", &pages) != 1) {
-            pages = 0;
+        if (fgets(line, sizeof(line), f) == NULL) {
+            line[0] = '\0';
         }
         fclose(f);
     }
-    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+    char *pages = line;
+    (void)strtoull(line, &pages, 10); /* the first number: all of the address space */
+    return strtoull(pages, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 static void add_memory(struct call *call, struct buf *out)

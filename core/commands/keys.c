@@ -97,83 +97,66 @@ void run_renamenx(struct call *call)
 /* --- COPY -------------------------------------------------------------------------------- */
 
 struct copy_options {
-    uint32_t db_arg; /* 0: not given; of several, the last */
+    uint32_t db; /* the destination's */
     bool replace;
 };
 
-/* copy_options is false on a syntax error; it writes no reply, since needs_copy asks too. */
-static bool copy_options(const struct call *call, struct copy_options *out)
+/* copy_db reads the number of a database of ours; returns an error text, or NULL. */
+static const char *copy_db(const struct call *call, uint32_t i, uint32_t *out)
 {
-    for (uint32_t i = 3; i < call->argc; i++) {
+    int64_t number = 0;
+    const char *error = parse_int32(call->argv[i], &number);
+    if (error == NULL && (number < 0 || number >= core_options(call->core)->databases)) {
+        error = "ERR DB index is out of range";
+    }
+    if (error == NULL) {
+        *out = db_ref(call->db >> 16, (uint32_t)number);
+    }
+    return error;
+}
+
+/* copy_options returns the first error's text, or NULL; it writes no reply, since needs_copy asks too. */
+static const char *copy_options(const struct call *call, struct copy_options *out)
+{
+    const char *error = NULL;
+    out->db = call->db;
+    for (uint32_t i = 3; i < call->argc && error == NULL; i++) {
         if (call_arg_is(call, i, "replace")) {
             out->replace = true;
         } else if (call_arg_is(call, i, "db") && i + 1 < call->argc) {
-            out->db_arg = ++i;
+            error = copy_db(call, ++i, &out->db);
         } else {
-            return false;
+            error = "ERR syntax error";
         }
     }
-    return true;
-}
-
-/* copy_db gives the destination's database; false when the number is none of ours. */
-static bool copy_db(const struct call *call, const struct copy_options *options, uint32_t *out)
-{
-    int64_t number = call->db & UINT16_MAX;
-    if (options->db_arg != 0 && slice_to_i64(call->argv[options->db_arg], &number) != ERR_OK) {
-        return false;
+    if (error == NULL && out->db == call->db && slice_eq(call->argv[1], call->argv[2])) {
+        error = "ERR source and destination objects are the same";
     }
-    if (number < 0 || number >= core_options(call->core)->databases) {
-        return false;
-    }
-    *out = db_ref(call->db >> 16, (uint32_t)number);
-    return true;
+    return error;
 }
 
 void needs_copy(const struct call *call)
 {
     struct copy_options options = { 0 };
-    uint32_t db = 0;
-    if (copy_options(call, &options) && copy_db(call, &options, &db)) {
+    if (copy_options(call, &options) == NULL) {
         ws_want(call->ws, call->db, call->argv[1], NEED_VALUE);
-        ws_want(call->ws, db, call->argv[2], NEED_META);
+        ws_want(call->ws, options.db, call->argv[2], NEED_META);
     }
-}
-
-/* copy_arguments writes the error reply when it returns false. */
-static bool copy_arguments(struct call *call, struct copy_options *options, uint32_t *db)
-{
-    int64_t number = 0;
-    if (!copy_options(call, options)) {
-        reply_syntax_error(call);
-        return false;
-    }
-    if (options->db_arg != 0 && !call_int32(call, options->db_arg, &number)) {
-        return false;
-    }
-    if (!copy_db(call, options, db)) {
-        resp_error(call->reply, "ERR DB index is out of range");
-        return false;
-    }
-    if (*db == call->db && slice_eq(call->argv[1], call->argv[2])) {
-        resp_error(call->reply, "ERR source and destination objects are the same");
-        return false;
-    }
-    return true;
 }
 
 void run_copy(struct call *call)
 {
     struct copy_options options = { 0 };
-    uint32_t db = 0;
-    if (!copy_arguments(call, &options, &db)) {
+    const char *error = copy_options(call, &options);
+    if (error != NULL) {
+        resp_error(call->reply, "%s", error);
         return;
     }
     struct entry *source = call_find(call, 1);
-    bool free_to_write = options.replace || ws_find(call->ws, db, call->argv[2]) == NULL;
-    bool copied = source != NULL && free_to_write;
+    bool taken = ws_find(call->ws, options.db, call->argv[2]) != NULL;
+    bool copied = source != NULL && (options.replace || !taken);
     if (copied) {
-        ws_put(call->ws, db, call->argv[2], ws_share(source), source->expires_at);
+        ws_put(call->ws, options.db, call->argv[2], ws_share(source), source->expires_at);
     }
     resp_int(call->reply, copied);
 }

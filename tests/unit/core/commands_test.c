@@ -210,7 +210,7 @@ static void test_session_commands(void **state)
     assert_int_equal(reply.p[0], '%');
     assert_int_equal(vars->protocol, 3);
     assert_true(slice_eq(session_name(fake_session(f), SESSION_NAME), SLICE("bob")));
-    reply = fake_line(f, "HELLO 2 AUTH bob x");
+    fake_line(f, "HELLO 2 AUTH bob x");
     assert_int_equal(vars->protocol, 3);
     reply = fake_line(f, "RESET");
     assert_true(slice_eq(reply, SLICE("+RESET\r\n")));
