@@ -32,6 +32,8 @@ static inline uint32_t db_ref(uint32_t keyspace, uint32_t number) {
     return keyspace << 16 | number;
 }
 
+enum { REVISION_UNKNOWN = -1 }; /* written in this turn: a new one, greater than before */
+
 struct entry {
     struct entry *bucket_next; /* working set's hash chain */
     struct entry *next;        /* all entries of the working set, in order of first mention */

@@ -33,6 +33,8 @@ struct working_set {
     uint64_t seed; /* outsiders choose the keys: random, so that they cannot choose the chains */
     int64_t now_ms;
     int32_t identity;
+    void (*observer)(void *arg, struct entry *e);
+    void *observer_arg;
 
     /* The arena: [bytes, at) given out · [at, end) free, of chunks' first; spare: for the next turns. */
     uint8_t *at;
@@ -231,7 +233,16 @@ struct entry *ws_want(struct working_set *ws, uint32_t db, struct slice key, enu
     if (e->wanted < need) {
         e->wanted = need;
     }
+    if (ws->observer != NULL) {
+        ws->observer(ws->observer_arg, e);
+    }
     return e;
+}
+
+void ws_observe(struct working_set *ws, void (*fn)(void *arg, struct entry *e), void *arg)
+{
+    ws->observer = fn;
+    ws->observer_arg = arg;
 }
 
 struct entry *ws_entry(struct working_set *ws, uint32_t db, struct slice key)
@@ -382,6 +393,7 @@ static void clean(struct entry *e)
     e->withheld = false;
     e->dirty = false;
     e->value_changed = false;
+    e->revision = REVISION_UNKNOWN;
 }
 
 void ws_clean(struct working_set *ws)

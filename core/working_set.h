@@ -54,6 +54,8 @@ struct slice ws_copy(struct working_set *ws, struct slice bytes);
 
 /* ws_want declares that a command will need this much of the key; creates the entry if need be. */
 struct entry *ws_want(struct working_set *ws, uint32_t db, struct slice key, enum entry_need need);
+/* ws_observe: from now on ws_want also calls fn (NULL: no more), so that the needs of one unit can be visited. */
+void ws_observe(struct working_set *ws, void (*fn)(void *arg, struct entry *e), void *arg);
 /* ws_entry returns the key's slot, existing or not, or NULL when it was never mentioned. */
 struct entry *ws_entry(struct working_set *ws, uint32_t db, struct slice key);
 struct entry *ws_first(struct working_set *ws); /* then e->next */
@@ -68,7 +70,7 @@ void ws_begin_unit(struct working_set *ws, int64_t now_ms, int32_t identity_id);
  * then known to be absent, without a row, and clean.
  */
 void ws_forget(struct working_set *ws, uint32_t db);
-/* ws_clean marks every dirty entry as stored: its row exists and holds what the entry says. */
+/* ws_clean marks every dirty entry as stored: its row exists and holds what the entry says; its revision is unknown. */
 void ws_clean(struct working_set *ws);
 
 #endif

@@ -1,0 +1,77 @@
+/*
+ * apply: running a turn's units against its working set. The private half of turn.h: turn.c talks to PostgreSQL,
+ * apply.c to the commands.
+ */
+#ifndef COFRE_APPLY_H
+#define COFRE_APPLY_H
+
+#include "turn.h"
+
+enum {
+    TURN_LOAD_BUDGET = 16 * 1024 * 1024, /* bytes of values that a turn loads */
+    TURN_REPLIES_MAX = 1 << 30,
+    UNIT_LOAD_MAX = 128 * 1024 * 1024, /* bytes of values that one command or transaction may load */
+};
+
+enum turn_step { STEP_IDLE, STEP_NAMING, STEP_LOADING, STEP_WALKING, STEP_COMMITTING, STEP_CLOSING };
+
+enum refused { REFUSED_CONFLICT, REFUSED_FENCE, REFUSED_READ_ONLY, REFUSED_ERROR };
+
+/* One session's share of a turn. */
+struct part {
+    struct session *session;
+    struct request_list units;
+    size_t done;              /* units run so far, from the first */
+    struct request *next;     /* the unit to run next */
+    struct request *body;     /* in_exec: the command of its body to run next */
+    bool in_exec;             /* stopped inside a transaction */
+    size_t reply_start;       /* in the turn's replies */
+    size_t reply_len;
+    struct session_vars vars; /* as they were before: put back when the turn starts again */
+};
+
+struct turn {
+    struct core *core;
+    enum turn_kind kind;
+    struct turn_owner owner;
+    enum turn_step step;
+    struct working_set *ws;
+    struct store *store;
+    struct buf replies;
+    struct part *parts;
+    size_t part_count, part_cap;
+    size_t units;
+    size_t bytes;
+    uint64_t started_ms;
+    int64_t now_ms; /* on the database's clock, for the whole run */
+
+    struct pg_conn *conn;
+    struct store_writer *writer;
+    int64_t number;
+    bool begun;          /* inside BEGIN */
+    bool snapshot;       /* a read turn with one snapshot */
+    bool snapshot_units; /* some unit asks for that */
+    bool wants_snapshot; /* units were put back for a later turn with one */
+    bool walk_saved;     /* dirty entries were saved ahead of the walk */
+    enum refused refused;
+    char error[256];
+    unsigned restarts;
+
+    /* where apply is: parts before `part` are through; walk_request: whose walk is needed next */
+    size_t part;
+    struct request *walk_request;
+    struct entry **withheld; /* of the unit that is next; in the working set's memory */
+    size_t withheld_count;
+};
+
+enum apply_status { APPLY_DONE, APPLY_NEEDS_VALUES, APPLY_NEEDS_WALK };
+
+void apply_declare(struct turn *t);  /* tells the working set what the units need */
+bool apply_has_loads(const struct turn *t);
+bool apply_has_dirty(const struct turn *t);
+enum apply_status apply_run(struct turn *t); /* runs units from where it stopped */
+void apply_send_walk(struct turn *t);
+void apply_walked(struct turn *t);   /* the walk that was sent has its answer */
+void apply_rewind(struct turn *t);   /* back to the start: replies dropped, sessions as before */
+
+#endif

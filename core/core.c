@@ -1,0 +1,78 @@
+/* The root struct: what commands may ask of the process, and its list of sessions. */
+#include "core.h"
+
+#include <string.h>
+
+#include "core_private.h"
+#include "expiry.h"
+#include "lanes.h"
+#include "link_server.h"
+#include "session_private.h"
+
+const struct core_options *core_options(const struct core *core) {
+    return &core->options;
+}
+
+struct core_metrics *core_metrics(struct core *core) {
+    return &core->metrics;
+}
+
+const char *core_database_state(const struct core *core) {
+    return lanes_state(core->lanes);
+}
+
+struct slice core_database_version(const struct core *core) {
+    return slice_of(core->server_version);
+}
+
+int64_t core_now_ms(const struct core *core) {
+    return (int64_t)(uv_hrtime() / 1000000) + core->clock_offset;
+}
+
+bool core_key_counts(const struct core *core, size_t index, struct core_key_count *out) {
+    return expiry_key_count(core->expiry, index, out);
+}
+
+bool core_gateway_stat(const struct core *core, size_t index, struct slice *name, int64_t *value) {
+    return link_stat(core->links, index, name, value);
+}
+
+/* --- sessions ------------------------------------------------------------------------------- */
+
+void core_add_session(struct core *core, struct session *s) {
+    s->all.prev = core->last_session;
+    if (core->last_session)
+        core->last_session->all.next = s;
+    else
+        core->first_session = s;
+    core->last_session = s;
+    core->metrics.sessions_now++;
+    core->metrics.sessions_opened++;
+}
+
+void core_remove_session(struct core *core, struct session *s) {
+    if (s->all.prev)
+        s->all.prev->all.next = s->all.next;
+    else
+        core->first_session = s->all.next;
+    if (s->all.next)
+        s->all.next->all.prev = s->all.prev;
+    else
+        core->last_session = s->all.prev;
+    core->metrics.sessions_now--;
+}
+
+void core_each_session(struct core *core, void (*visit)(struct session *s, void *arg), void *arg) {
+    for (struct session *s = core->first_session, *next; s; s = next) {
+        next = s->all.next;
+        if (s->life != SESSION_GONE)
+            visit(s, arg);
+    }
+}
+
+struct session *core_find_session(struct core *core, uint64_t id) {
+    struct session *s = core->first_session;
+    while (s && (s->id != id || s->life == SESSION_GONE))
+        s = s->all.next;
+    return s;
+}

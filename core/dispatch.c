@@ -1,0 +1,205 @@
+/* Dispatch: see the header. The gates are the functions that `admit` calls, in their order. */
+#include "dispatch.h"
+
+#include <stdlib.h>
+#include <uv.h>
+
+#include "core_private.h"
+#include "lanes.h"
+#include "link_server.h"
+
+enum verdict {
+    DONE, /* answered, queued, or made a unit: off the queue */
+    WAIT, /* units must come back first */
+};
+
+/* --- answers at once ------------------------------------------------------------------------ */
+
+static struct resp_writer begin_reply(struct session *s) {
+    buf_clear(&s->core->scratch);
+    return (struct resp_writer){&s->core->scratch, s->vars.protocol};
+}
+
+static void send_reply(struct session *s) {
+    s->commands++;
+    s->core->metrics.commands++;
+    link_reply(s, buf_slice(&s->core->scratch), 1);
+}
+
+static void drop_request(struct session *s) {
+    request_free(request_pop(&s->queue));
+}
+
+/* A refusal inside MULTI spoils the transaction, as in Redis. The reply is in the scratch buffer. */
+static enum verdict refuse(struct session *s) {
+    if (s->multi)
+        s->multi->failed = true;
+    s->core->metrics.errors++;
+    send_reply(s);
+    drop_request(s);
+    return DONE;
+}
+
+static void run_at_once(struct session *s, struct request *r) {
+    struct resp_writer writer = begin_reply(s);
+    const struct call call = {
+        .command = r->command,
+        .argv = r->argv,
+        .argc = r->argc,
+        .db = session_db(s),
+        .now_ms = core_now_ms(s->core),
+        .session = s,
+        .core = s->core,
+        .reply = &writer,
+    };
+    r->command->run((struct call *)&call);
+    send_reply(s);
+    if (s->life != SESSION_GONE)
+        link_publish_state(s);
+    drop_request(s);
+}
+
+/* --- gates ------------------------------------------------------------------------------------ */
+
+static bool key_too_long(const struct session *s, const struct request *r, struct resp_writer *w) {
+    const size_t most = (size_t)s->core->options.max_key;
+    struct slice few[16];
+    struct slice *keys = few;
+    const size_t n = command_keys(r->command, r->argv, r->argc, few, ARRAY_SIZE(few));
+    if (n > ARRAY_SIZE(few)) {
+        keys = mem_alloc(n * sizeof(*keys));
+        command_keys(r->command, r->argv, r->argc, keys, n);
+    }
+    size_t i = 0;
+    while (i < n && keys[i].len <= most)
+        i++;
+    if (i < n)
+        resp_error(w, "ERR the key has %zu bytes, the most is %zu (--max-key)", keys[i].len, most);
+    if (keys != few)
+        free(keys);
+    return i < n;
+}
+
+static bool argument_too_long(const struct session *s, const struct request *r, struct resp_writer *w) {
+    const size_t most = (size_t)s->core->options.max_value;
+    for (uint32_t i = 1; i < r->argc; i++) {
+        if (r->argv[i].len <= most)
+            continue;
+        resp_error(w, "ERR the value has %zu bytes, the most is %zu (--max-value)", r->argv[i].len, most);
+        return true;
+    }
+    return false;
+}
+
+static bool too_long(const struct session *s, const struct request *r, struct resp_writer *w) {
+    return key_too_long(s, r, w) || argument_too_long(s, r, w);
+}
+
+static void make_unit(struct session *s, struct request *r) {
+    r = request_pop(&s->queue);
+    s->unit_writes += r->writes;
+    request_push(&s->units, r);
+}
+
+/* An EXEC or a WATCH changes what the gates depend on: nothing joins it, and a WATCH joins nothing. */
+static bool can_join(const struct session *s, const struct request *r) {
+    const struct request *last = s->units.last;
+    if (last == NULL)
+        return true;
+    return !(r->command->flags & CMD_ALONE) && !(last->command->flags & (CMD_ALONE | CMD_EXEC));
+}
+
+static void take_body(struct session *s, struct request *r) {
+    struct request_list *queued = &s->multi->queued;
+    r->body = queued->first;
+    for (struct request *b = r->body; b; b = b->next) {
+        r->writes = r->writes || b->writes;
+        r->walks = r->walks || b->walks;
+        r->snapshot = r->snapshot || b->walks || b->command->flags & CMD_SELECT;
+    }
+    *queued = (struct request_list){NULL, NULL, 0};
+    free(s->multi);
+    s->multi = NULL;
+}
+
+static enum verdict exec(struct session *s, struct request *r) {
+    if (s->units.count)
+        return WAIT;
+    if (s->multi == NULL) {
+        run_at_once(s, r); /* EXEC without MULTI */
+    } else if (s->multi->failed) {
+        session_discard_multi(s);
+        struct resp_writer w = begin_reply(s);
+        resp_error(&w, "EXECABORT Transaction discarded because of previous errors.");
+        send_reply(s);
+        link_publish_state(s);
+        drop_request(s);
+    } else {
+        take_body(s, r);
+        make_unit(s, r);
+    }
+    return DONE;
+}
+
+static enum verdict queue_in_multi(struct session *s, struct request *r) {
+    struct resp_writer w = begin_reply(s);
+    if (r->command->flags & CMD_NO_MULTI) {
+        resp_error(&w, "ERR Command not allowed inside a transaction");
+        return refuse(s);
+    }
+    resp_simple(&w, "QUEUED");
+    send_reply(s);
+    request_push(&s->multi->queued, request_pop(&s->queue));
+    return DONE;
+}
+
+/* admit is the list of gates, in order: name and arity, limits, transaction, then by kind. */
+static enum verdict admit(struct session *s, struct request *r) {
+    struct resp_writer w = begin_reply(s);
+    r->command = command_resolve(r->argv, r->argc, &w);
+    if (r->command == NULL || too_long(s, r, &w))
+        return s->units.count ? WAIT : refuse(s);
+    r->writes = r->command->flags & CMD_WRITE;
+    r->walks = r->command->walk != NULL;
+    s->last_command = r->command;
+    if (r->command->flags & CMD_EXEC)
+        return exec(s, r);
+    if (s->multi && !(r->command->flags & CMD_IN_MULTI))
+        return queue_in_multi(s, r);
+    if (r->command->flags & CMD_LOCAL || (s->multi && r->command->flags & CMD_ALONE)) {
+        if (s->units.count)
+            return WAIT;
+        run_at_once(s, r);
+        return DONE;
+    }
+    if (!can_join(s, r))
+        return WAIT;
+    make_unit(s, r);
+    return DONE;
+}
+
+static void pump(struct session *s) {
+    while (s->place != SESSION_IN_TURN && s->life != SESSION_QUITTING && s->queue.first)
+        if (admit(s, s->queue.first) == WAIT)
+            break;
+    lanes_place(s->core->lanes, s);
+}
+
+void dispatch_request(struct session *s, struct request *r) {
+    s->last_ms = r->arrived_ms;
+    request_push(&s->queue, r);
+    pump(s);
+}
+
+static bool finished(const struct session *s) {
+    return s->life == SESSION_GONE && s->place != SESSION_IN_TURN && s->units.count == 0 && s->queue.count == 0;
+}
+
+void dispatch_resume(struct session *s) {
+    lanes_forget(s->core->lanes, s); /* out of its turn; pump places it anew */
+    pump(s);
+    if (!finished(s))
+        return;
+    core_remove_session(s->core, s);
+    session_free(s);
+}

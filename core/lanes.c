@@ -1,0 +1,498 @@
+/*
+ * Lanes and waiting sessions. A lane is a connection with a role; it is down, getting ready, idle, or runs a turn.
+ */
+#include "lanes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "turn.h"
+
+enum {
+    WRITE_LANE = 0,
+    TICK_MS = 100,
+    BATCH = 128,         /* sessions waiting that are worth another read lane */
+    SLOW_TURN_MS = 3,    /* or a read turn that has been out for so long */
+};
+
+enum lane_state {
+    LANE_DOWN,       /* no connection */
+    LANE_CLAIMING,   /* write lane: inserting the writer's row */
+    LANE_RECOVERING, /* write lane: asking what committed */
+    LANE_IDLE,
+    LANE_RUNNING, /* a turn */
+    LANE_LENT,    /* background work */
+};
+
+struct lane {
+    struct lanes *lanes;
+    unsigned index;
+    enum lane_state state;
+    struct turn *turn;  /* one for each lane, used again and again */
+    bool holds_turn;    /* the turn has units: running, or kept while the lane recovers */
+    bool in_doubt;      /* of the held turn, or of one that was answered UNCERTAIN */
+};
+
+struct waiting {
+    struct session *first;
+    struct session *last;
+    size_t count;
+};
+
+struct lanes {
+    struct core *core;
+    struct lanes_events events;
+    struct pg_pool *pool;
+    struct store *store; /* for the statements about the writer's row */
+    struct store_writer writer;
+    struct store_writer recovered;
+    struct waiting waiting[2]; /* by enum turn_kind */
+    struct lane *lanes;
+    unsigned count;
+    bool was_ready;
+    bool snapshot_next; /* the next read turn needs one snapshot */
+    enum pg_loss loss;  /* why the write lane is down */
+    uv_timer_t *tick;
+    uv_timer_t *slow;
+};
+
+/* --- waiting sessions ----------------------------------------------------------------------- */
+
+static void waiting_add(struct waiting *w, struct session *s) {
+    s->waiting.prev = w->last;
+    s->waiting.next = NULL;
+    if (w->last)
+        w->last->waiting.next = s;
+    else
+        w->first = s;
+    w->last = s;
+    w->count++;
+}
+
+static void waiting_remove(struct waiting *w, struct session *s) {
+    if (s->waiting.prev)
+        s->waiting.prev->waiting.next = s->waiting.next;
+    else
+        w->first = s->waiting.next;
+    if (s->waiting.next)
+        s->waiting.next->waiting.prev = s->waiting.prev;
+    else
+        w->last = s->waiting.prev;
+    w->count--;
+}
+
+/* set_place is the one setter of a session's place. */
+static void set_place(struct lanes *l, struct session *s, enum session_place place) {
+    if (s->place == place)
+        return;
+    if (s->place == SESSION_WAIT_READ || s->place == SESSION_WAIT_WRITE)
+        waiting_remove(&l->waiting[s->place == SESSION_WAIT_WRITE], s);
+    s->place = place;
+    if (place == SESSION_WAIT_READ || place == SESSION_WAIT_WRITE)
+        waiting_add(&l->waiting[place == SESSION_WAIT_WRITE], s);
+}
+
+/* A client that does not take its replies starts no more commands; one that is gone gets none, so its commands run. */
+static bool may_start(const struct session *s) {
+    return s->life == SESSION_GONE || (s->credit > 0 && buf_len(&s->out) == 0);
+}
+
+void lanes_place(struct lanes *l, struct session *s) {
+    if (s->place == SESSION_IN_TURN)
+        return;
+    if (s->units.count == 0 || !may_start(s))
+        set_place(l, s, SESSION_IDLE);
+    else
+        set_place(l, s, s->unit_writes ? SESSION_WAIT_WRITE : SESSION_WAIT_READ);
+}
+
+void lanes_forget(struct lanes *l, struct session *s) {
+    set_place(l, s, SESSION_IDLE);
+}
+
+/* --- starting turns -------------------------------------------------------------------------- */
+
+static void gather(struct lanes *l, struct lane *lane, enum turn_kind kind) {
+    struct waiting *w = &l->waiting[kind];
+    while (w->first && turn_add(lane->turn, w->first))
+        set_place(l, w->first, SESSION_IN_TURN);
+    lane->holds_turn = true;
+}
+
+static void run(struct lanes *l, struct lane *lane) {
+    struct pg_conn *conn = pg_pool_conn(l->pool, lane->index);
+    const bool write = lane->index == WRITE_LANE;
+    lane->state = LANE_RUNNING;
+    turn_run(lane->turn, conn, write ? &l->writer : NULL, !write && l->snapshot_next);
+}
+
+static void run_write_lane(struct lanes *l) {
+    struct lane *lane = &l->lanes[WRITE_LANE];
+    if (lane->state != LANE_IDLE || l->waiting[TURN_WRITE].count == 0)
+        return;
+    gather(l, lane, TURN_WRITE);
+    run(l, lane);
+}
+
+/* read_lane_wanted: a second lane costs batching, so it takes many waiting sessions or a turn that is slow. */
+static bool read_lane_wanted(const struct lanes *l) {
+    uint64_t oldest = 0;
+    bool any = false;
+    for (unsigned i = WRITE_LANE + 1; i < l->count; i++) {
+        if (l->lanes[i].state != LANE_RUNNING)
+            continue;
+        any = true;
+        const uint64_t age = turn_age_ms(l->lanes[i].turn);
+        oldest = age > oldest ? age : oldest;
+    }
+    return !any || l->waiting[TURN_READ].count >= BATCH || oldest >= SLOW_TURN_MS;
+}
+
+static struct lane *idle_read_lane(struct lanes *l) {
+    for (unsigned i = WRITE_LANE + 1; i < l->count; i++)
+        if (l->lanes[i].state == LANE_IDLE)
+            return &l->lanes[i];
+    return NULL;
+}
+
+static void on_slow(uv_timer_t *timer) {
+    (void)timer; /* waking the loop is enough: lanes_run looks again */
+}
+
+static void run_read_lanes(struct lanes *l) {
+    while (l->waiting[TURN_READ].count > 0) {
+        struct lane *lane = idle_read_lane(l);
+        if (lane == NULL)
+            return;
+        if (!read_lane_wanted(l)) {
+            if (!uv_is_active((uv_handle_t *)l->slow))
+                uv_timer_start(l->slow, on_slow, SLOW_TURN_MS, 0);
+            return;
+        }
+        gather(l, lane, TURN_READ);
+        run(l, lane);
+    }
+}
+
+void lanes_run(struct lanes *l) {
+    run_write_lane(l);
+    run_read_lanes(l);
+}
+
+bool lanes_busy(const struct lanes *l) {
+    for (unsigned i = 0; i < l->count; i++)
+        if (l->lanes[i].holds_turn)
+            return true;
+    return l->waiting[TURN_READ].count > 0 || l->waiting[TURN_WRITE].count > 0;
+}
+
+/* --- the writer's row -------------------------------------------------------------------------- */
+
+static void claim(struct lanes *l);
+static void recover(struct lanes *l);
+
+static void drop_write_lane(struct lanes *l, const char *why) {
+    struct pg_conn *conn = pg_pool_conn(l->pool, WRITE_LANE);
+    if (conn)
+        pg_conn_drop(conn, PG_LOSS_NETWORK, why);
+}
+
+static void write_lane_idle(struct lanes *l) {
+    struct lane *lane = &l->lanes[WRITE_LANE];
+    lane->state = LANE_IDLE;
+    lane->in_doubt = false;
+    if (!l->was_ready) {
+        l->was_ready = true;
+        l->events.ready(l->events.arg);
+    }
+    if (lane->holds_turn)
+        run(l, lane);
+}
+
+static void on_claimed(void *arg, enum pg_group_status status, const char *sqlstate, const char *message) {
+    struct lanes *l = arg;
+    (void)sqlstate;
+    if (status == PG_GROUP_LOST)
+        return;
+    if (status == PG_GROUP_FAILED || l->recovered.id == 0) {
+        log_event(LOG_ERROR, "cannot register with the database", LF_STR("error", message));
+        drop_write_lane(l, message);
+        return;
+    }
+    l->writer = l->recovered;
+    write_lane_idle(l);
+}
+
+static void claim(struct lanes *l) {
+    struct pg_conn *conn = pg_pool_conn(l->pool, WRITE_LANE);
+    l->lanes[WRITE_LANE].state = LANE_CLAIMING;
+    store_claim(l->store, conn, core_now_ms(l->core), &l->recovered);
+    pg_conn_end_group(conn, on_claimed, l);
+}
+
+static void acknowledged_lost(struct lanes *l, int64_t turns) {
+    l->core->metrics.acknowledged_lost += (uint64_t)turns;
+    log_event(LOG_ERROR,
+              "the database has lost writes that were acknowledged: it is behind what this core committed"
+              " (a failover to an asynchronous standby, or a restored backup)",
+              LF_INT("turns", turns), LF_INT("writer", l->writer.id));
+}
+
+/* The row is gone: what this core committed cannot be told any more. A turn in doubt stays in doubt for ever. */
+static void writer_vanished(struct lanes *l) {
+    struct lane *lane = &l->lanes[WRITE_LANE];
+    acknowledged_lost(l, 1);
+    if (lane->holds_turn && lane->in_doubt) {
+        l->core->metrics.uncertain++;
+        turn_fail(lane->turn, "UNCERTAIN the database lost this core's record: the command may have been executed");
+        lane->holds_turn = false;
+    }
+    claim(l);
+}
+
+static void on_recovered(void *arg, enum pg_group_status status, const char *sqlstate, const char *message) {
+    struct lanes *l = arg;
+    struct lane *lane = &l->lanes[WRITE_LANE];
+    (void)sqlstate;
+    if (status == PG_GROUP_LOST)
+        return;
+    if (status == PG_GROUP_FAILED) {
+        drop_write_lane(l, message);
+        return;
+    }
+    if (l->recovered.id == 0) {
+        writer_vanished(l);
+        return;
+    }
+    const int64_t committed = l->recovered.turn;
+    const int64_t settled = l->writer.turn;
+    if (committed < settled)
+        acknowledged_lost(l, settled - committed);
+    l->writer = l->recovered;
+    l->core->metrics.turns_recovered++;
+    const bool did = lane->in_doubt && committed == settled + 1;
+    log_event(LOG_INFO, "the database is back", LF_INT("writer", l->writer.id), LF_INT("epoch", l->writer.epoch),
+              LF_STR("turn", !lane->in_doubt ? "none was in doubt" : did ? "had committed" : "had not committed"));
+    if (did && lane->holds_turn) {
+        turn_settle(lane->turn);
+        lane->holds_turn = false;
+    }
+    write_lane_idle(l);
+}
+
+static void recover(struct lanes *l) {
+    struct pg_conn *conn = pg_pool_conn(l->pool, WRITE_LANE);
+    l->lanes[WRITE_LANE].state = LANE_RECOVERING;
+    l->recovered = l->writer;
+    store_recover(l->store, conn, &l->recovered);
+    pg_conn_end_group(conn, on_recovered, l);
+}
+
+/* --- what turns and connections report ---------------------------------------------------------- */
+
+static void on_turn_ended(void *arg, struct turn *t, enum turn_end end) {
+    struct lane *lane = arg;
+    struct lanes *l = lane->lanes;
+    const bool write = lane->index == WRITE_LANE;
+    switch (end) {
+    case TURN_SETTLED:
+        if (!write)
+            l->snapshot_next = turn_wants_snapshot(t);
+        lane->holds_turn = false;
+        lane->state = LANE_IDLE;
+        break;
+    case TURN_LOST: /* the pool reports the connection next */
+        lane->in_doubt = lane->in_doubt || turn_in_doubt(t);
+        if (!write) {
+            turn_put_back(t);
+            lane->holds_turn = false;
+        }
+        lane->state = LANE_DOWN;
+        break;
+    case TURN_FENCED:
+        log_event(LOG_WARNING, "another process has taken over this core's record; asking the database",
+                  LF_INT("writer", l->writer.id));
+        recover(l);
+        break;
+    case TURN_READ_ONLY:
+        if (!write) {
+            turn_put_back(t);
+            lane->holds_turn = false;
+        }
+        pg_conn_drop(pg_pool_conn(l->pool, lane->index), PG_LOSS_READ_ONLY, "the server takes no writes");
+        break;
+    }
+}
+
+static void on_ready(void *owner, unsigned slot) {
+    struct lanes *l = owner;
+    struct lane *lane = &l->lanes[slot];
+    const struct pg_conn *conn = pg_pool_conn(l->pool, slot);
+    l->core->clock_offset = pg_conn_clock_offset(conn);
+    snprintf(l->core->server_version, sizeof(l->core->server_version), "%s", pg_conn_server_version(conn));
+    if (slot != WRITE_LANE)
+        lane->state = LANE_IDLE;
+    else if (l->writer.id == 0)
+        claim(l);
+    else
+        recover(l);
+}
+
+static void on_lost(void *owner, unsigned slot, enum pg_loss loss, const char *why, bool first_failure) {
+    struct lanes *l = owner;
+    struct lane *lane = &l->lanes[slot];
+    const bool was_up = lane->state != LANE_DOWN || lane->holds_turn;
+    lane->state = LANE_DOWN;
+    if (slot == WRITE_LANE) {
+        l->loss = loss;
+        l->core->metrics.connections_lost++;
+        if (!l->was_ready && (loss == PG_LOSS_SCHEMA || loss == PG_LOSS_SETTINGS)) {
+            l->events.fatal(l->events.arg, why);
+            return;
+        }
+    }
+    if (first_failure || was_up)
+        log_event(slot == WRITE_LANE ? LOG_WARNING : LOG_INFO, "no connection to the database; retrying",
+                  LF_STR("lane", slot == WRITE_LANE ? "write" : "read"), LF_STR("error", why));
+}
+
+/* --- timeouts ------------------------------------------------------------------------------------ */
+
+static const char *unavailable(const struct lanes *l) {
+    if (l->lanes[WRITE_LANE].state == LANE_DOWN && l->loss == PG_LOSS_READ_ONLY)
+        return "READONLY the database takes no writes now; nothing was executed";
+    return "TRYAGAIN the database did not answer in time; nothing was executed, try again";
+}
+
+/* Sessions that have waited too long are answered through a turn that fails at once. */
+static void fail_waiting(struct lanes *l, enum turn_kind kind) {
+    struct waiting *w = &l->waiting[kind];
+    const uint64_t now = uv_now(l->core->loop);
+    const uint64_t limit = (uint64_t)l->core->options.store_timeout_ms;
+    if (w->first == NULL || now - w->first->units.first->arrived_ms < limit)
+        return;
+    struct turn *t = turn_new(l->core, kind, &(struct turn_owner){NULL, NULL});
+    while (w->first && now - w->first->units.first->arrived_ms >= limit && turn_add(t, w->first))
+        set_place(l, w->first, SESSION_IN_TURN);
+    turn_fail(t, unavailable(l));
+    turn_free(t);
+}
+
+static void fail_held_turn(struct lanes *l, struct lane *lane) {
+    if (lane->in_doubt) {
+        l->core->metrics.uncertain++;
+        turn_fail(lane->turn, "UNCERTAIN the database did not answer in time; the command may have been executed");
+    } else {
+        turn_fail(lane->turn, unavailable(l));
+    }
+    lane->holds_turn = false;
+}
+
+static void check_lane(struct lanes *l, struct lane *lane) {
+    if (!lane->holds_turn || turn_age_ms(lane->turn) < (uint64_t)l->core->options.store_timeout_ms)
+        return;
+    if (lane->state == LANE_RUNNING) /* comes back through on_turn_ended as lost */
+        pg_conn_drop(pg_pool_conn(l->pool, lane->index), PG_LOSS_NETWORK, "no answer within --store-timeout");
+    if (lane->holds_turn)
+        fail_held_turn(l, lane);
+}
+
+static void on_tick(uv_timer_t *timer) {
+    struct lanes *l = timer->data;
+    for (unsigned i = 0; i < l->count; i++)
+        check_lane(l, &l->lanes[i]);
+    fail_waiting(l, TURN_READ);
+    fail_waiting(l, TURN_WRITE);
+}
+
+/* --- background work -------------------------------------------------------------------------------- */
+
+struct pg_conn *lanes_borrow(struct lanes *l, unsigned *lane) {
+    for (unsigned i = l->count - 1; i > WRITE_LANE; i--) {
+        if (l->lanes[i].state != LANE_IDLE)
+            continue;
+        l->lanes[i].state = LANE_LENT;
+        *lane = i;
+        return pg_pool_conn(l->pool, i);
+    }
+    return NULL;
+}
+
+void lanes_give_back(struct lanes *l, unsigned lane) {
+    l->lanes[lane].state = LANE_IDLE;
+}
+
+/* --- lifetime ---------------------------------------------------------------------------------------- */
+
+static const struct pg_pool_events pool_events = {.ready = on_ready, .lost = on_lost};
+
+static uv_timer_t *new_timer(struct lanes *l) {
+    uv_timer_t *timer = mem_alloc(sizeof(*timer));
+    timer->data = l;
+    uv_timer_init(l->core->loop, timer);
+    return timer;
+}
+
+enum err lanes_new(struct core *core, const char *conninfo, const struct lanes_events *events, char *why,
+                   size_t why_size, struct lanes **out) {
+    struct lanes *l = mem_zalloc(sizeof(*l));
+    l->core = core;
+    l->events = *events;
+    l->count = (unsigned)core->options.pool_size;
+    const enum err err = pg_pool_new(core->loop, conninfo, l->count, &pool_events, l, why, why_size, &l->pool);
+    if (err != ERR_OK) {
+        free(l);
+        return err;
+    }
+    l->store = store_new();
+    l->lanes = mem_zalloc(l->count * sizeof(*l->lanes));
+    for (unsigned i = 0; i < l->count; i++) {
+        struct lane *lane = &l->lanes[i];
+        *lane = (struct lane){.lanes = l, .index = i};
+        lane->turn = turn_new(core, i == WRITE_LANE ? TURN_WRITE : TURN_READ,
+                              &(struct turn_owner){on_turn_ended, lane});
+    }
+    l->tick = new_timer(l);
+    l->slow = new_timer(l);
+    *out = l;
+    return ERR_OK;
+}
+
+void lanes_start(struct lanes *l) {
+    uv_timer_start(l->tick, on_tick, TICK_MS, TICK_MS);
+    pg_pool_start(l->pool);
+}
+
+static void free_handle(uv_handle_t *handle) {
+    free(handle);
+}
+
+void lanes_free(struct lanes *l) {
+    if (l == NULL)
+        return;
+    pg_pool_free(l->pool);
+    uv_close((uv_handle_t *)l->tick, free_handle);
+    uv_close((uv_handle_t *)l->slow, free_handle);
+    for (unsigned i = 0; i < l->count; i++)
+        turn_free(l->lanes[i].turn);
+    store_free(l->store);
+    free(l->lanes);
+    free(l);
+}
+
+const char *lanes_state(const struct lanes *l) {
+    switch (l->lanes[WRITE_LANE].state) {
+    case LANE_DOWN:
+        return l->loss == PG_LOSS_READ_ONLY ? "read-only" : l->loss == PG_LOSS_SCHEMA ? "wrong schema" : "connecting";
+    case LANE_CLAIMING:
+    case LANE_RECOVERING:
+        return "recovering";
+    default:
+        return "up";
+    }
+}
+
+int64_t lanes_writer_id(const struct lanes *l) {
+    return l->writer.id;
+}

@@ -1,0 +1,37 @@
+/*
+ * link_server: the Unix socket that gateways connect to, and the frames on it. It turns frames into sessions and
+ * requests, and replies into frames within each session's credit. Only the gateway's uid is let in (SO_PEERCRED).
+ */
+#ifndef COFRE_LINK_SERVER_H
+#define COFRE_LINK_SERVER_H
+
+#include <sys/types.h>
+
+#include "core_private.h"
+#include "session_private.h"
+
+struct link_server;
+struct link;
+
+/*
+ * link_server_new listens on a path; gateway_uid is the one uid that may connect. ERR_INVALID with a text in why[] when
+ * the path is taken by a running core or cannot be used; a stale socket is replaced.
+ */
+MUST_CHECK enum err link_server_new(struct core *core, const char *path, uid_t gateway_uid, char *why, size_t why_size,
+                                    struct link_server **out);
+void link_server_stop(struct link_server *ls); /* no new links, no new frames; replies still leave */
+void link_server_free(struct link_server *ls); /* closes everything; run the loop once more before closing it */
+void link_server_flush(struct link_server *ls); /* sends what was gathered; once per loop iteration */
+bool link_server_idle(const struct link_server *ls); /* everything has left */
+
+/* link_reply sends RESP bytes that complete `answered` requests; dropped when the session is gone. */
+void link_reply(struct session *s, struct slice bytes, uint32_t answered);
+/* link_publish_state tells the gateway the session's STATE, if it changed. */
+void link_publish_state(struct session *s);
+/* link_close_session ends a session from our side, with a reason for the gateway's log. */
+void link_close_session(struct session *s, const char *why);
+
+/* link_stat: counters that the gateways sent, added up by name; false past the last. */
+bool link_stat(const struct link_server *ls, size_t index, struct slice *name, int64_t *value);
+
+#endif

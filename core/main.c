@@ -1,0 +1,186 @@
+/*
+ * cofre-core: starts, runs the loop, stops. Each iteration of the loop: frames and results are read, turns that can
+ * start are started, links are flushed; then the loop waits.
+ */
+#include <grp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "core_private.h"
+#include "expiry.h"
+#include "lanes.h"
+#include "link_server.h"
+#include "options.h"
+#include "pg_schema.h"
+
+enum { EXIT_BAD_START = 2, STOP_AFTER_MS = 20 * 1000, SCRATCH_MAX = 64 * 1024 * 1024 };
+
+struct process {
+    struct core core;
+    uv_loop_t loop;
+    uv_prepare_t prepare;
+    uv_signal_t sigterm;
+    uv_signal_t sigint;
+    uv_timer_t deadline;
+    bool stopping;
+    int status;
+};
+
+/* --- stopping ------------------------------------------------------------------------------- */
+
+static void on_deadline(uv_timer_t *timer) {
+    struct process *p = timer->data;
+    log_event(LOG_WARNING, "stopping with commands still waiting for the database");
+    uv_stop(&p->loop);
+}
+
+static void on_signal(uv_signal_t *handle, int signum) {
+    struct process *p = handle->data;
+    if (p->stopping)
+        return;
+    p->stopping = true;
+    log_event(LOG_INFO, "stopping", LF_STR("signal", signum == SIGINT ? "SIGINT" : "SIGTERM"));
+    link_server_stop(p->core.links);
+    uv_timer_start(&p->deadline, on_deadline, STOP_AFTER_MS, 0);
+    uv_stop(&p->loop);
+}
+
+static bool finished(const struct process *p) {
+    return p->stopping && !lanes_busy(p->core.lanes) && link_server_idle(p->core.links);
+}
+
+static void on_prepare(uv_prepare_t *handle) {
+    struct process *p = handle->data;
+    lanes_run(p->core.lanes);
+    link_server_flush(p->core.links);
+    if (finished(p))
+        uv_stop(&p->loop);
+}
+
+/* --- starting ------------------------------------------------------------------------------- */
+
+static void on_database_ready(void *arg) {
+    struct process *p = arg;
+    expiry_start(p->core.expiry);
+    log_event(LOG_INFO, "ready", LF_STR("socket", p->core.options.socket_path),
+              LF_STR("postgresql", p->core.server_version));
+}
+
+static void on_database_fatal(void *arg, const char *why) {
+    struct process *p = arg;
+    fprintf(stderr, "cofre-core: --database: %s\n", why);
+    p->status = EXIT_BAD_START;
+    p->stopping = true;
+    uv_stop(&p->loop);
+}
+
+static enum err become(const struct options *o) {
+    uid_t uid;
+    gid_t gid;
+    if (geteuid() != 0)
+        return ERR_OK;
+    if (o->user == NULL) {
+        fprintf(stderr, "cofre-core: does not run as root; start it as a user of its own, or give --user NAME\n");
+        return ERR_REFUSED;
+    }
+    if (options_uid("user", o->user, &uid, &gid) != ERR_OK)
+        return ERR_NOT_FOUND;
+    if (uid == 0) {
+        fprintf(stderr, "cofre-core: --user %s: does not run as root; name another user\n", o->user);
+        return ERR_REFUSED;
+    }
+    if (setgroups(0, NULL) != 0 || setgid(gid) != 0 || setuid(uid) != 0) {
+        perror("cofre-core: cannot become the user of --user");
+        return ERR_SYSTEM;
+    }
+    return ERR_OK;
+}
+
+static void init_loop(struct process *p) {
+    uv_loop_init(&p->loop);
+    uv_prepare_init(&p->loop, &p->prepare);
+    uv_signal_init(&p->loop, &p->sigterm);
+    uv_signal_init(&p->loop, &p->sigint);
+    uv_timer_init(&p->loop, &p->deadline);
+    p->prepare.data = p->sigterm.data = p->sigint.data = p->deadline.data = p;
+    uv_prepare_start(&p->prepare, on_prepare);
+    uv_signal_start(&p->sigterm, on_signal, SIGTERM);
+    uv_signal_start(&p->sigint, on_signal, SIGINT);
+    p->core.loop = &p->loop;
+}
+
+static enum err start(struct process *p, const struct options *o) {
+    uid_t gateway;
+    gid_t gid;
+    char why[512];
+    if (options_uid("gateway-user", o->gateway_user, &gateway, &gid) != ERR_OK)
+        return ERR_NOT_FOUND;
+    const struct lanes_events events = {on_database_ready, on_database_fatal, p};
+    if (lanes_new(&p->core, o->database, &events, why, sizeof(why), &p->core.lanes) != ERR_OK) {
+        fprintf(stderr, "cofre-core: --database: %s\n", why);
+        return ERR_INVALID;
+    }
+    p->core.expiry = expiry_new(&p->core);
+    if (link_server_new(&p->core, o->core.socket_path, gateway, why, sizeof(why), &p->core.links) != ERR_OK) {
+        fprintf(stderr, "cofre-core: %s\n", why);
+        return ERR_INVALID;
+    }
+    lanes_start(p->core.lanes);
+    return ERR_OK;
+}
+
+static void run(struct process *p) {
+    while (!p->status && !finished(p)) {
+        uv_run(&p->loop, UV_RUN_DEFAULT);
+        if (p->stopping && !uv_is_active((uv_handle_t *)&p->deadline))
+            break; /* the deadline passed, or nothing could be waited for */
+    }
+}
+
+static void close_handle(uv_handle_t *handle, void *arg) {
+    (void)arg;
+    if (!uv_is_closing(handle))
+        uv_close(handle, NULL);
+}
+
+static void release(struct process *p) {
+    link_server_free(p->core.links);
+    expiry_free(p->core.expiry);
+    lanes_free(p->core.lanes);
+    uv_close((uv_handle_t *)&p->prepare, NULL);
+    uv_walk(&p->loop, close_handle, NULL);
+    uv_run(&p->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&p->loop);
+    identity_table_free(p->core.identities);
+    buf_release(&p->core.scratch);
+}
+
+int main(int argc, char **argv) {
+    static struct process process;
+    struct process *p = &process;
+    struct options options;
+    if (options_read(argc, argv, &options) != ERR_OK || become(&options) != ERR_OK)
+        return EXIT_BAD_START;
+    if (options.create_schema)
+        return pg_schema_create(options.database) == ERR_OK ? EXIT_SUCCESS : EXIT_BAD_START;
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    signal(SIGPIPE, SIG_IGN);
+    srandom((unsigned)uv_hrtime());
+    init_loop(p);
+    p->core.options = options.core;
+    p->core.identities = identity_table_new();
+    buf_init(&p->core.scratch, SCRATCH_MAX);
+    p->core.metrics.started_ms = (int64_t)(uv_hrtime() / 1000000);
+    if (start(p, &options) != ERR_OK)
+        p->status = EXIT_BAD_START;
+    else
+        run(p);
+    release(p);
+    if (p->status == EXIT_SUCCESS)
+        log_event(LOG_INFO, "stopped");
+    return p->status;
+}

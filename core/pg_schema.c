@@ -1,0 +1,66 @@
+/* Creating the schema: the only blocking use of libpq, in a process that does nothing else. */
+#include "pg_schema.h"
+
+#include <libpq-fe.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "sql.h"
+
+static enum err complain(PGconn *pg, const char *what) {
+    const char *why = PQerrorMessage(pg);
+    fprintf(stderr, "cofre-core: cannot %s: %.*s\n", what, (int)strcspn(why, "\n"), why);
+    return ERR_SYSTEM;
+}
+
+static enum err run(PGconn *pg, const char *sql, const char *what) {
+    PGresult *r = PQexec(pg, sql);
+    const ExecStatusType status = PQresultStatus(r);
+    PQclear(r);
+    return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK ? ERR_OK : complain(pg, what);
+}
+
+/* What makes it faster, but is not needed; a server that knows no such setting goes without. */
+static void tune(PGconn *pg) {
+    for (unsigned i = 0; i < sql_schema_tuning_count; i++) {
+        PGresult *r = PQexec(pg, sql_schema_tuning[i]);
+        if (PQresultStatus(r) != PGRES_COMMAND_OK)
+            fprintf(stderr, "cofre-core: goes without a setting that this server refuses: %s", PQerrorMessage(pg));
+        PQclear(r);
+    }
+}
+
+static enum err check_encoding(PGconn *pg) {
+    const char *encoding = PQparameterStatus(pg, "server_encoding");
+    if (encoding && strcmp(encoding, "UTF8") == 0)
+        return ERR_OK;
+    fprintf(stderr, "cofre-core: the database's encoding is %s; create it with ENCODING 'UTF8'\n",
+            encoding ? encoding : "unknown");
+    return ERR_INVALID;
+}
+
+static void ignore_notice(void *arg, const char *message) {
+    (void)arg;
+    (void)message;
+}
+
+static enum err create(PGconn *pg) {
+    if (PQstatus(pg) != CONNECTION_OK)
+        return complain(pg, "connect to the database");
+    PQsetNoticeProcessor(pg, ignore_notice, NULL); /* "already exists, skipping" */
+    enum err err = check_encoding(pg);
+    if (err == ERR_OK)
+        err = run(pg, sql_schema, "create the schema");
+    if (err != ERR_OK)
+        return err;
+    tune(pg);
+    printf("cofre-core: schema cofre version %d is in place in database \"%s\"\n", SQL_SCHEMA_VERSION, PQdb(pg));
+    return ERR_OK;
+}
+
+enum err pg_schema_create(const char *conninfo) {
+    PGconn *pg = PQconnectdb(conninfo);
+    const enum err err = create(pg);
+    PQfinish(pg);
+    return err;
+}

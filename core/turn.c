@@ -1,0 +1,381 @@
+/*
+ * One turn: gathering, the steps that talk to PostgreSQL, and settling. How units are applied to the working set
+ * is in apply.c.
+ */
+#include "turn.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "apply.h"
+#include "base/log.h"
+#include "dispatch.h"
+#include "lanes.h"
+#include "link_server.h"
+
+enum {
+    UNITS_MAX = 2048,             /* commands and transactions of one turn */
+    BYTES_MAX = 32 * 1024 * 1024, /* of requests */
+    RESTARTS_MAX = 200,
+};
+
+struct turn *turn_new(struct core *core, enum turn_kind kind, const struct turn_owner *owner) {
+    struct turn *t = mem_zalloc(sizeof(*t));
+    t->core = core;
+    t->kind = kind;
+    t->owner = *owner;
+    t->ws = working_set_new();
+    t->store = store_new();
+    buf_init(&t->replies, TURN_REPLIES_MAX);
+    return t;
+}
+
+void turn_free(struct turn *t) {
+    if (t == NULL)
+        return;
+    store_free(t->store);
+    working_set_free(t->ws);
+    buf_release(&t->replies);
+    free(t->parts);
+    free(t);
+}
+
+/* --- gather ------------------------------------------------------------------------------- */
+
+static struct part *new_part(struct turn *t) {
+    if (t->part_count == t->part_cap) {
+        t->part_cap = t->part_cap ? t->part_cap * 2 : 64;
+        t->parts = mem_realloc(t->parts, t->part_cap * sizeof(*t->parts));
+    }
+    return &t->parts[t->part_count++];
+}
+
+bool turn_add(struct turn *t, struct session *s) {
+    if (t->part_count > 0 && (t->units >= UNITS_MAX || t->bytes >= BYTES_MAX))
+        return false;
+    struct part *p = new_part(t);
+    *p = (struct part){.session = s, .units = s->units, .vars = s->vars};
+    s->units = (struct request_list){NULL, NULL, 0};
+    s->unit_writes = 0;
+    t->units += p->units.count;
+    for (const struct request *r = p->units.first; r; r = r->next) {
+        t->bytes += r->size;
+        t->snapshot_units |= r->snapshot;
+    }
+    if (t->part_count == 1)
+        t->started_ms = uv_now(t->core->loop);
+    return true;
+}
+
+bool turn_is_empty(const struct turn *t) {
+    return t->part_count == 0;
+}
+
+bool turn_in_doubt(const struct turn *t) {
+    return t->step == STEP_COMMITTING;
+}
+
+uint64_t turn_age_ms(const struct turn *t) {
+    return uv_now(t->core->loop) - t->started_ms;
+}
+
+bool turn_wants_snapshot(const struct turn *t) {
+    return t->wants_snapshot;
+}
+
+/* --- ending ------------------------------------------------------------------------------- */
+
+static void empty(struct turn *t) {
+    t->part_count = 0;
+    t->units = 0;
+    t->bytes = 0;
+    t->snapshot_units = false;
+    t->restarts = 0;
+    t->step = STEP_IDLE;
+    store_reset(t->store);
+    working_set_reset(t->ws);
+    if (t->replies.cap > 1024 * 1024)
+        buf_release(&t->replies);
+    buf_clear(&t->replies);
+}
+
+/* finish_part gives the session back: what was not run waits again, before what came meanwhile. */
+static void finish_part(struct part *p) {
+    struct session *s = p->session;
+    for (const struct request *r = p->units.first; r; r = r->next)
+        s->unit_writes += r->writes;
+    request_put_back(&s->units, &p->units);
+    dispatch_resume(s);
+}
+
+static void answer(struct turn *t, struct part *p) {
+    struct session *s = p->session;
+    size_t answered = 0;
+    for (; answered < p->done; answered++) {
+        struct request *r = request_pop(&p->units);
+        s->commands++;
+        if (r->command->flags & CMD_EXEC)
+            session_unwatch(s);
+        request_free(r);
+    }
+    if (answered > 0)
+        link_reply(s, (struct slice){t->replies.p + t->replies.start + p->reply_start, p->reply_len},
+                   (uint32_t)answered);
+    finish_part(p);
+}
+
+static void count(struct turn *t) {
+    struct core_metrics *m = &t->core->metrics;
+    uint64_t units = 0;
+    for (size_t i = 0; i < t->part_count; i++)
+        units += t->parts[i].done;
+    m->commands += units;
+    if (t->kind == TURN_WRITE) {
+        m->turns_write++;
+        m->units_write += units;
+    } else {
+        m->turns_read++;
+        m->units_read += units;
+    }
+}
+
+void turn_settle(struct turn *t) {
+    count(t);
+    for (size_t i = 0; i < t->part_count; i++)
+        answer(t, &t->parts[i]);
+    empty(t);
+}
+
+void turn_fail(struct turn *t, const char *error) {
+    buf_clear(&t->replies);
+    for (size_t i = 0; i < t->part_count; i++) {
+        struct part *p = &t->parts[i];
+        struct resp_writer w = {&t->replies, p->session->vars.protocol};
+        p->reply_start = buf_len(&t->replies);
+        for (p->done = 0; p->done < p->units.count; p->done++)
+            resp_error(&w, "%s", error);
+        p->reply_len = buf_len(&t->replies) - p->reply_start;
+        p->session->vars = p->vars;
+        t->core->metrics.errors += p->done;
+    }
+    turn_settle(t);
+}
+
+static void undo(struct turn *t) {
+    apply_rewind(t);
+    store_reset(t->store);
+    working_set_reset(t->ws);
+}
+
+void turn_put_back(struct turn *t) {
+    undo(t);
+    for (size_t i = 0; i < t->part_count; i++)
+        finish_part(&t->parts[i]);
+    empty(t);
+}
+
+static void end(struct turn *t, enum turn_end how) {
+    t->owner.ended(t->owner.arg, t, how);
+}
+
+static void settled(struct turn *t) {
+    turn_settle(t);
+    end(t, TURN_SETTLED);
+}
+
+/* --- steps --------------------------------------------------------------------------------- */
+
+static void next_step(struct turn *t);
+
+static void on_rolled_back(void *arg, enum pg_group_status status, const char *sqlstate, const char *message) {
+    struct turn *t = arg;
+    (void)sqlstate;
+    (void)message;
+    if (status == PG_GROUP_LOST)
+        end(t, TURN_LOST);
+    else if (t->refused == REFUSED_FENCE)
+        end(t, TURN_FENCED);
+    else if (t->refused == REFUSED_READ_ONLY)
+        end(t, TURN_READ_ONLY);
+    else if (t->refused == REFUSED_CONFLICT && ++t->restarts < RESTARTS_MAX) {
+        t->core->metrics.turns_restarted++;
+        turn_run(t, t->conn, t->writer, t->snapshot);
+    } else {
+        turn_fail(t, t->refused == REFUSED_CONFLICT
+                         ? "TRYAGAIN other writers were faster every time; nothing was executed, try again"
+                         : t->error);
+        end(t, TURN_SETTLED);
+    }
+}
+
+/* What PostgreSQL's refusals mean: https://www.postgresql.org/docs/15/errcodes-appendix.html */
+static const struct refusal {
+    const char *sqlstate; /* a prefix */
+    enum refused meaning;
+} refusals[] = {
+    {"40001", REFUSED_CONFLICT}, /* serialization_failure */
+    {"40P01", REFUSED_CONFLICT}, /* deadlock_detected */
+    {"23505", REFUSED_CONFLICT}, /* unique_violation: another core inserted first */
+    {"22012", REFUSED_FENCE},    /* division_by_zero: only the fence divides */
+    {"25006", REFUSED_READ_ONLY},
+    {"57P", REFUSED_READ_ONLY}, /* shutting down: the connection is of no more use */
+    {"", REFUSED_ERROR},
+};
+
+static enum refused refusal(const char *sqlstate) {
+    const struct refusal *r = refusals;
+    while (strncmp(sqlstate, r->sqlstate, strlen(r->sqlstate)) != 0)
+        r++;
+    return r->meaning;
+}
+
+static void refused(struct turn *t, const char *sqlstate, const char *message) {
+    t->refused = refusal(sqlstate);
+    if (t->refused == REFUSED_ERROR)
+        log_event(LOG_ERROR, "the database refused a turn", LF_STR("sqlstate", sqlstate), LF_STR("error", message),
+                  LF_INT("commands", t->units));
+    snprintf(t->error, sizeof(t->error), "ERR the database refused this: %s (SQLSTATE %s)", message, sqlstate);
+    undo(t);
+    t->step = STEP_LOADING; /* whatever was sent is known not to have committed */
+    store_use(t->store, t->conn, t->ws, core_now_ms(t->core));
+    pg_conn_query(t->conn, SQL_ROLLBACK, NULL, 0, NULL, NULL);
+    pg_conn_end_group(t->conn, on_rolled_back, t);
+}
+
+static void on_step(void *arg, enum pg_group_status status, const char *sqlstate, const char *message) {
+    struct turn *t = arg;
+    if (status == PG_GROUP_LOST)
+        end(t, TURN_LOST);
+    else if (status == PG_GROUP_FAILED)
+        refused(t, sqlstate, message);
+    else
+        next_step(t);
+}
+
+static void send_step(struct turn *t, enum turn_step step) {
+    t->step = step;
+    pg_conn_end_group(t->conn, on_step, t);
+}
+
+/* A write transaction begins with its fence; a read turn of several statements with a snapshot. */
+static void begin(struct turn *t) {
+    if (t->begun || (t->kind == TURN_READ && !t->snapshot))
+        return;
+    store_begin(t->store, t->kind == TURN_READ);
+    if (t->kind == TURN_WRITE)
+        store_fence(t->store, t->writer, t->number);
+    t->begun = true;
+}
+
+static bool load(struct turn *t) {
+    if (!apply_has_loads(t))
+        return false;
+    begin(t);
+    store_load(t->store, t->kind == TURN_WRITE, TURN_LOAD_BUDGET);
+    send_step(t, STEP_LOADING);
+    return true;
+}
+
+static void load_withheld(struct turn *t) {
+    for (size_t i = 0; i < t->withheld_count; i++)
+        store_load_withheld(t->store, t->withheld[i]);
+    send_step(t, STEP_LOADING);
+}
+
+static void walk(struct turn *t) {
+    begin(t);
+    t->walk_saved = store_save(t->store) > 0;
+    apply_send_walk(t);
+    send_step(t, STEP_WALKING);
+}
+
+/* Blind writes alone need no BEGIN: a pipeline up to its Sync is one transaction. */
+static void commit(struct turn *t) {
+    if (!t->begun)
+        store_fence(t->store, t->writer, t->number);
+    store_save(t->store);
+    if (t->begun)
+        store_commit(t->store);
+    send_step(t, STEP_COMMITTING);
+}
+
+static void finish(struct turn *t) {
+    if (t->kind == TURN_WRITE && (t->begun || apply_has_dirty(t))) {
+        commit(t);
+    } else if (t->begun) { /* a read turn's snapshot: nobody waits for its end */
+        store_commit(t->store);
+        send_step(t, STEP_CLOSING);
+    } else {
+        settled(t);
+    }
+}
+
+static void apply(struct turn *t) {
+    switch (apply_run(t)) {
+    case APPLY_NEEDS_VALUES:
+        load_withheld(t);
+        break;
+    case APPLY_NEEDS_WALK:
+        walk(t);
+        break;
+    case APPLY_DONE:
+        finish(t);
+        break;
+    }
+}
+
+static void next_step(struct turn *t) {
+    switch (t->step) {
+    case STEP_NAMING:
+        apply_declare(t);
+        if (!load(t))
+            apply(t);
+        break;
+    case STEP_WALKING:
+        if (t->walk_saved)
+            store_saved(t->store);
+        apply_walked(t);
+        apply(t);
+        break;
+    case STEP_LOADING:
+        apply(t);
+        break;
+    case STEP_COMMITTING:
+        t->writer->turn = t->number;
+        settled(t);
+        break;
+    case STEP_CLOSING:
+    case STEP_IDLE:
+        settled(t);
+        break;
+    }
+}
+
+/* Identities get their numbers before their first write, in a transaction of their own: they outlive a rollback. */
+static bool name_identities(struct turn *t) {
+    struct identity *unnamed[256];
+    size_t n = 0;
+    for (size_t i = 0; i < t->part_count && n < ARRAY_SIZE(unnamed); i++)
+        if (t->parts[i].session->identity->id == 0)
+            unnamed[n++] = t->parts[i].session->identity;
+    if (n == 0 || t->kind == TURN_READ)
+        return false;
+    store_name(t->store, t->conn, t->core->identities, unnamed, n);
+    send_step(t, STEP_NAMING);
+    return true;
+}
+
+void turn_run(struct turn *t, struct pg_conn *conn, struct store_writer *writer, bool snapshot) {
+    undo(t);
+    t->conn = conn;
+    t->writer = writer;
+    t->number = writer ? writer->turn + 1 : 0;
+    t->snapshot = snapshot || t->snapshot_units;
+    t->begun = false;
+    t->wants_snapshot = false;
+    t->step = STEP_NAMING;
+    t->now_ms = core_now_ms(t->core);
+    store_use(t->store, conn, t->ws, t->now_ms);
+    if (!name_identities(t))
+        next_step(t);
+}
