@@ -268,7 +268,7 @@ static void on_socket(uv_poll_t *poll, int status, int events);
 
 /* watch polls the connection's present socket; libpq may have changed it while connecting. */
 static void watch(struct pg_conn *c, int events) {
-    if (c->poll && c->poll_events == events && c->state >= CONN_PREPARING)
+    if (c->poll && c->poll_events == events)
         return;
     const int fd = PQsocket(c->pg);
     if (c->poll && c->poll_fd != fd)
@@ -557,6 +557,7 @@ static void on_socket(uv_poll_t *poll, int status, int events) {
     struct pg_conn *c = poll->data;
     if (c->state == CONN_CONNECTING) {
         uv_poll_stop(poll); /* libpq may close this descriptor and open another with the same number */
+        c->poll_events = 0;
         connect_step(c);
     } else {
         on_ready_socket(c, status < 0 ? UV_READABLE : events);
@@ -574,7 +575,7 @@ static void start(struct pg_conn *c, const char *hostaddr) {
     const char *keywords[64];
     const char *values[64];
     size_t n = 0;
-    for (; c->target->keywords[n] && n < ARRAY_SIZE(keywords) - 2; n++) {
+    for (; n < ARRAY_SIZE(keywords) - 2 && c->target->keywords[n]; n++) {
         keywords[n] = c->target->keywords[n];
         values[n] = c->target->values[n];
     }
