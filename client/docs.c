@@ -107,7 +107,7 @@ static const struct reply *list_of(const struct reply *map, const char *key)
 /* "config|get" is listed under its parent with that name: what counts is behind the bar. */
 static struct slice last_part(struct slice name)
 {
-    const uint8_t *bar = memchr(name.p, '|', name.len);
+    const uint8_t *bar = name.len == 0 ? NULL : memchr(name.p, '|', name.len);
     return bar == NULL ? name : (struct slice){ bar + 1, name.len - (size_t)(bar + 1 - name.p) };
 }
 

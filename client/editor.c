@@ -208,12 +208,10 @@ static void bind_keys(EditLine *line)
     (void)el_set(line, EL_ADDFN, "cofre-erase", "Delete the character before the cursor",
                  erase_key);
     (void)el_set(line, EL_ADDFN, "cofre-complete", "Complete the command", complete_key);
-    for (char c = ' '; c < 0x7f; c++) {
-        char key[3] = { c, '\0', '\0' };
-        if (c == '\\' || c == '^') { /* both begin a notation of their own in el_set */
-            key[0] = '\\';
-            key[1] = c;
-        }
+    for (int c = ' '; c < 0x7f;
+         c++) { /* in octal, because some characters mean something to el_set */
+        char key[8];
+        (void)snprintf(key, sizeof(key), "\\%03o", c);
         (void)el_set(line, EL_BIND, key, "cofre-insert", NULL);
     }
     (void)el_set(line, EL_BIND, "^?", "cofre-erase", NULL);

@@ -154,19 +154,16 @@ static void write_prompt(const struct shell *shell, char *out, size_t size)
                    session_in_transaction(shell->session) ? "(TX)" : "");
 }
 
-/* A connection that ended while nobody typed is said before the next command, and opened again by it. */
-static void notice_loss(const struct repl *r)
+/* A connection that ended while nobody typed is opened again; where that loses something, the command says so. */
+static void mend_connection(const struct repl *r)
 {
     struct problem problem = { 0 };
-    bool in_transaction = session_in_transaction(r->shell->session);
+    struct session *session = r->shell->session;
 
-    if (!session_is_connected(r->shell->session) || !session_has_ended(r->shell->session)) {
-        return;
-    }
-    (void)fprintf(stderr, "cofre: the connection was lost%s; connecting again\n",
-                  in_transaction ? ", and the transaction with it" : "");
-    if (session_connect(r->shell->session, &problem) != ERR_OK) {
-        problem_print(&problem);
+    if (session_has_ended(session) && !session_in_transaction(session)) {
+        (void)fprintf(stderr, "cofre: the connection was lost; connecting again\n");
+        (void)!session_connect(session,
+                               &problem); /* the next command tries again, and says why not */
     }
 }
 
@@ -190,7 +187,7 @@ enum exit_code repl_prompt(const struct shell *shell)
             break;
         }
         editor_remember(editor, line);
-        notice_loss(&r);
+        mend_connection(&r);
         (void)run_line(&r, line);
     }
     editor_free(editor);

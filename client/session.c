@@ -1,19 +1,12 @@
-/* session: TCP, then TLS, then commands and replies, one at a time. It prints nothing. */
+/* session: commands and replies over one connection, one at a time, and what a new connection must restore. */
 #include "session.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/buf.h"
+#include "dial.h"
 #include "tls.h"
 #include "wait.h"
 
@@ -27,6 +20,8 @@ struct session {
     struct buf in; /* unread bytes: never more than a line and one chunk */
     bool answered; /* this connection has brought a reply */
     bool in_transaction;
+    bool watching;     /* WATCH was used since the last EXEC */
+    int64_t queued_db; /* of a SELECT inside MULTI, or -1 */
     void (*on_push)(const struct reply *push, void *arg);
     void *on_push_arg;
 };
@@ -55,6 +50,7 @@ static void disconnect(struct session *s)
     s->reader = NULL;
     s->answered = false;
     s->in_transaction = false;
+    s->watching = false;
 }
 
 void session_free(struct session *s)
@@ -93,88 +89,6 @@ const char *session_where(const struct session *s)
 
 /* connecting */
 
-static void explain_connect(const struct session *s, int error, struct problem *problem)
-{
-    switch (error) {
-    case ECONNREFUSED:
-        problem_set(problem, EXIT_CONNECTION,
-                    "nothing listens at %s: is cofre-gateway running, and are host and port right?",
-                    s->where);
-        return;
-    case ETIMEDOUT:
-        problem_set(
-            problem, EXIT_CONNECTION,
-            "no answer from %s within %.1f seconds: check host, port and firewalls, or allow more with --timeout",
-            s->where, (double)s->options.timeout_ms / 1000);
-        return;
-    case ENETUNREACH:
-    case EHOSTUNREACH:
-        problem_set(problem, EXIT_CONNECTION,
-                    "there is no way to %s from here: check host and network", s->where);
-        return;
-    default:
-        problem_set(problem, EXIT_CONNECTION, "cannot connect to %s: %s", s->where,
-                    strerror(error));
-        return;
-    }
-}
-
-/* connect_one returns a connected, nonblocking socket, or -1 with errno. */
-static int connect_one(const struct addrinfo *address, int64_t deadline)
-{
-    int one = 1;
-    int error = 0;
-    socklen_t len = sizeof(error);
-    int fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-    if (fd < 0) {
-        return -1;
-    }
-    if (connect(fd, address->ai_addr, address->ai_addrlen) != 0) {
-        error = errno;
-    }
-    if (error == EINPROGRESS) {
-        error = ETIMEDOUT;
-        if (wait_until(fd, POLLOUT, deadline) == ERR_OK) {
-            (void)getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len);
-        }
-    }
-    if (error != 0) {
-        (void)close(fd);
-        errno = error;
-        return -1;
-    }
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
-    return fd;
-}
-
-static int connect_any(const struct session *s, int64_t deadline, struct problem *problem)
-{
-    struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_family = AF_UNSPEC };
-    struct addrinfo *list = NULL;
-    char port[8];
-    int fd = -1;
-
-    (void)snprintf(port, sizeof(port), "%d", s->options.port);
-    int rc = getaddrinfo(s->options.host, port, &hints, &list);
-    if (rc != 0) {
-        problem_set(problem, EXIT_CONNECTION, "the host '%s' is not known (%s): check -h",
-                    s->options.host, rc == EAI_SYSTEM ? strerror(errno) : gai_strerror(rc));
-        return -1;
-    }
-    errno = ECONNREFUSED;
-    for (struct addrinfo *a = list; a != NULL && fd < 0; a = a->ai_next) {
-        fd = connect_one(a, deadline);
-    }
-    int error = errno;
-    freeaddrinfo(list);
-    if (fd < 0) {
-        explain_connect(s, error, problem);
-    }
-    return fd;
-}
-
 static enum err open_link(struct session *s, struct problem *problem)
 {
     int64_t deadline = wait_now() + s->options.timeout_ms;
@@ -182,7 +96,13 @@ static enum err open_link(struct session *s, struct problem *problem)
         .where = s->where,
         .name = s->options.sni != NULL ? s->options.sni : s->options.host,
     };
-    int fd = connect_any(s, deadline, problem);
+    struct dial_target target = {
+        .host = s->options.host,
+        .port = s->options.port,
+        .where = s->where,
+        .timeout_ms = s->options.timeout_ms,
+    };
+    int fd = dial(&target, deadline, problem);
 
     if (fd < 0) {
         return ERR_CLOSED;
@@ -315,10 +235,29 @@ static enum err introduce(struct session *s, struct problem *problem)
     return err;
 }
 
+/* What a transaction would do on another connection is not what was meant: it must be begun again. */
+static enum err drop_ended(struct session *s, struct problem *problem)
+{
+    bool lost = s->in_transaction || s->watching;
+
+    if (s->tls == NULL || !tls_is_over(s->tls)) {
+        return ERR_OK;
+    }
+    disconnect(s);
+    if (lost) {
+        problem_set(
+            problem, EXIT_CONNECTION,
+            "the server at %s ended the connection, and with it the transaction: nothing of it was carried out, begin it again",
+            s->where);
+        return ERR_CLOSED;
+    }
+    return ERR_OK;
+}
+
 enum err session_connect(struct session *s, struct problem *problem)
 {
-    if (s->tls != NULL && tls_is_over(s->tls)) {
-        disconnect(s);
+    if (drop_ended(s, problem) != ERR_OK) {
+        return ERR_CLOSED;
     }
     if (s->tls != NULL) {
         return ERR_OK;
@@ -327,27 +266,94 @@ enum err session_connect(struct session *s, struct problem *problem)
     return err != ERR_OK ? err : introduce(s, problem);
 }
 
-/* follow keeps track of what a successful command changes: a new connection must be the same again. */
-static void follow(struct session *s, const struct slice *argv, size_t argc)
+static void follow_select(struct session *s, const struct slice *argv, size_t argc)
 {
     int64_t number = 0;
+    if (argc == 2 && slice_to_i64(argv[1], &number) == ERR_OK) {
+        *(s->in_transaction ? &s->queued_db : &s->options.db) = number;
+    }
+}
 
-    if (slice_eq_nocase(argv[0], SLICE("SELECT")) && argc == 2) {
-        if (slice_to_i64(argv[1], &number) == ERR_OK && !s->in_transaction) {
-            s->options.db = number;
+static void follow_hello(struct session *s, const struct slice *argv, size_t argc)
+{
+    int64_t number = 0;
+    if (argc > 1 && slice_to_i64(argv[1], &number) == ERR_OK) {
+        s->options.protocol = (int)number;
+    }
+}
+
+static void follow_multi(struct session *s, const struct slice *argv, size_t argc)
+{
+    (void)argv;
+    (void)argc;
+    s->in_transaction = true;
+    s->queued_db = -1;
+}
+
+static void follow_watch(struct session *s, const struct slice *argv, size_t argc)
+{
+    (void)argv;
+    (void)argc;
+    s->watching = true;
+}
+
+static void follow_end(struct session *s, const struct slice *argv, size_t argc)
+{
+    (void)argv;
+    (void)argc;
+    s->in_transaction = false;
+    s->watching = false;
+}
+
+static void follow_exec(struct session *s, const struct slice *argv, size_t argc)
+{
+    s->options.db = s->queued_db >= 0 ? s->queued_db : s->options.db;
+    follow_end(s, argv, argc);
+}
+
+static void follow_unwatch(struct session *s, const struct slice *argv, size_t argc)
+{
+    (void)argv;
+    (void)argc;
+    s->watching = s->watching && s->in_transaction; /* queued, it happens at EXEC */
+}
+
+static void follow_reset(struct session *s, const struct slice *argv, size_t argc)
+{
+    follow_end(s, argv, argc);
+    s->options.db = 0;
+    s->options.protocol = 2;
+}
+
+/*
+ * What a command changes in the session: a new connection must be the same again.
+ * done    the change, when it succeeded
+ * failed  the change, when it answered an error or nil
+ */
+typedef void follow_fn(struct session *s, const struct slice *argv, size_t argc);
+struct follow_row {
+    const char *command;
+    follow_fn *done;
+    follow_fn *failed;
+};
+static const struct follow_row follow_rows[] = {
+    { "SELECT", follow_select, NULL },   { "HELLO", follow_hello, NULL },
+    { "MULTI", follow_multi, NULL },     { "EXEC", follow_exec, follow_end },
+    { "DISCARD", follow_end, NULL },     { "WATCH", follow_watch, NULL },
+    { "UNWATCH", follow_unwatch, NULL }, { "RESET", follow_reset, NULL },
+};
+
+static void follow(struct session *s, const struct slice *argv, size_t argc,
+                   const struct reply *reply)
+{
+    bool failed = reply->type == REPLY_ERROR || reply->type == REPLY_NIL;
+
+    for (size_t i = 0; i < ARRAY_SIZE(follow_rows); i++) {
+        const struct follow_row *row = &follow_rows[i];
+        follow_fn *fn = failed ? row->failed : row->done;
+        if (fn != NULL && slice_eq_nocase(argv[0], slice_of(row->command))) {
+            fn(s, argv, argc);
         }
-    } else if (slice_eq_nocase(argv[0], SLICE("HELLO")) && argc > 1) {
-        if (slice_to_i64(argv[1], &number) == ERR_OK) {
-            s->options.protocol = (int)number;
-        }
-    } else if (slice_eq_nocase(argv[0], SLICE("MULTI"))) {
-        s->in_transaction = true;
-    } else if (slice_eq_nocase(argv[0], SLICE("DISCARD"))) {
-        s->in_transaction = false;
-    } else if (slice_eq_nocase(argv[0], SLICE("RESET"))) {
-        s->in_transaction = false;
-        s->options.db = 0;
-        s->options.protocol = 2;
     }
 }
 
@@ -360,12 +366,7 @@ enum err session_command(struct session *s, const struct slice *argv, size_t arg
     if (err != ERR_OK) {
         return err;
     }
-    if (slice_eq_nocase(argv[0], SLICE("EXEC"))) {
-        s->in_transaction = false; /* also when it failed */
-    }
-    if (reply->type != REPLY_ERROR) {
-        follow(s, argv, argc);
-    }
+    follow(s, argv, argc, reply);
     *out = reply;
     return ERR_OK;
 }

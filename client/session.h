@@ -30,7 +30,8 @@ void session_free(struct session *s);
 
 /*
  * session_connect makes sure that there is a live connection; it costs nothing when there is one.
- * A new one has the database and protocol that the session last had.
+ * A new one has the database and protocol that the session last had. It fails, once, when the old one was lost
+ * inside MULTI or after WATCH: that cannot be carried over.
  */
 MUST_CHECK enum err session_connect(struct session *s, struct problem *problem);
 
