@@ -283,15 +283,32 @@ static void refuse(struct tls_session *s, const char *reason)
     memcpy(s->hs->refusal.reason, reason, len + 1);
 }
 
+/*
+ * TLS 1.3's ticket waits for the first write. Sent now, it also acknowledges the client's last flight:
+ * a client without TCP_NODELAY would else hold its first command back for our delayed ACK, 40 ms. If a
+ * command has come along already, its reply does both.
+ */
+static void send_ticket(struct tls_engine *e, struct tls_session *s)
+{
+    if (e->in.len == 0) {
+        SSL_write(s->ssl, "", 0);
+        ERR_clear_error();
+    }
+}
+
 enum tls_status tls_session_handshake(struct tls_engine *e, struct tls_session *s)
 {
     enter(e, s);
     enum tls_status status = status_of(s, SSL_do_handshake(s->ssl));
-    if (status == TLS_DONE && !peer_is_the_sessions(s)) {
+    if (status != TLS_DONE) {
+        return status;
+    }
+    if (!peer_is_the_sessions(s)) {
         refuse(s, "the session does not belong to its certificate");
         return TLS_FAILED;
     }
-    return status;
+    send_ticket(e, s);
+    return TLS_DONE;
 }
 
 struct peer *tls_session_take_peer(struct tls_session *s)
