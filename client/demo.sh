@@ -19,7 +19,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=${here%/*}
 readonly here root
 readonly demo=$root/build/demo
-readonly state=$demo/state # a link; settle_state says where to
+readonly link=$demo/state # points to $state
 readonly bin=$root/build/release
 readonly longest_state=60 # a Unix socket's path holds 107 bytes
 PATH=$PATH:/usr/sbin:/sbin
@@ -48,7 +48,8 @@ step()
         show_seconds "$text" &
         counter=$!
     fi
-    "$@" >"$log" 2>&1 </dev/null 9>&- || rc=$?
+    "$@" >"$log" 2>&1 </dev/null 9>&- & # in the background, because `set -e` has no effect to the left of ||
+    wait $! || rc=$?
     if [[ -n $counter ]]; then
         kill "$counter" 2>/dev/null || true
         wait "$counter" 2>/dev/null || true
@@ -90,6 +91,7 @@ start()
 {
     local name=$1
     shift
+    [[ ! -s $demo/$name.log ]] || mv -f "$demo/$name.log" "$demo/$name.log.before"
     (cd / && exec setsid "$@" >"$demo/$name.log" 2>&1 </dev/null 9>&-) &
     local pid=$! began
     disown "$pid"
@@ -138,7 +140,9 @@ stop_all()
     stop gateway TERM
     stop core TERM
     stop postgres INT
-    [[ ! -d $state/postgres ]] || say "the data stays in $(readlink -f "$state")"
+    if state=$(readlink -e "$link"); then
+        say "the data stays in $state"
+    fi
 }
 
 # lock: two calls at once take turns at starting and stopping
@@ -175,16 +179,20 @@ is_open_to_all()
     done
 }
 
+# settle_state: $state is the folder of the database and the sockets
 settle_state()
 {
     local where=$demo/data
-    [[ ! -d $state/. ]] || return 0
+    if state=$(readlink -e "$link"); then
+        return
+    fi
     if { [[ $(id -u) -eq 0 ]] && ! is_open_to_all "$demo"; } || [[ ${#where} -gt $longest_state ]]; then
         where=/var/tmp/cofre-demo-$(id -u)-$(cksum <<<"$root" | cut -d' ' -f1)
     fi
     mkdir -m 755 "$where" 2>/dev/null || [[ -d $where && ! -L $where && -O $where ]] ||
         die "$where is there, but not a folder of mine: remove it"
-    ln -sfn "$where" "$state"
+    ln -sfn "$where" "$link"
+    state=$where
 }
 
 # folder NAME OWNER GROUP MODE
@@ -197,14 +205,21 @@ folder()
 
 # ---- certificates ------------------------------------------------------------------------------------------------
 
+# certificate KIND NAME: kept as long as it is good
+certificate()
+{
+    openssl x509 -checkend 86400 -noout -in "$demo/certs/$2.crt" 2>/dev/null ||
+        "$root/certs/cofre-certs" "$1" "$2" --dir "$demo/certs" --force
+}
+
 # The CA's key stays here; the gateway gets its own certificate and key, and the CA's certificate.
 make_certificates()
 {
     local own=$state/gateway owner=()
-    "$root/certs/cofre-certs" ca --dir "$demo/certs"
-    "$root/certs/cofre-certs" server localhost --dir "$demo/certs"
-    "$root/certs/cofre-certs" client demo --dir "$demo/certs"
-    "$root/certs/cofre-certs" self-signed stranger --dir "$demo/certs"
+    certificate ca ca
+    certificate server localhost
+    certificate client demo
+    certificate self-signed stranger
     folder gateway "$gateway_user" "$gateway_user" 700
     [[ $(id -u) -ne 0 ]] || owner=(-o "$gateway_user" -g "$gateway_user")
     install -m 600 "${owner[@]}" "$demo/certs/localhost.key" "$own/server.key"
@@ -220,6 +235,7 @@ pg_bin() { printf '%s\n' /usr/lib/postgresql/*/bin | sort -V | tail -n 1; }
 init_postgres()
 {
     local data=$state/postgres/data
+    cd / # which every user may enter
     folder postgres "$pg_user" "$pg_user" 700
     "${as_pg[@]}" rm -rf "$data.new"
     "${as_pg[@]}" "$(pg_bin)/initdb" -D "$data.new" -U postgres -E UTF8 --locale=C.UTF-8 --auth=reject
@@ -233,16 +249,17 @@ demo $core_user cofre_core
 END
     "${as_pg[@]}" tee -a "$data.new/postgresql.conf" <<END
 listen_addresses = ''
-unix_socket_directories = '$(readlink -f "$state")/sql'
+unix_socket_directories = '$state/sql'
 log_line_prefix = '%m [%p] %u '
 END
     "${as_pg[@]}" mv "$data.new" "$data"
 }
 
-pg_is_up() { "$(pg_bin)/pg_isready" -q -h "$state/sql" -d postgres; }
+pg_is_up() { "${as_pg[@]}" "$(pg_bin)/pg_isready" -q -h "$state/sql" -U postgres -d postgres; }
 
 create_database()
 {
+    cd /
     local psql=("${as_pg[@]}" "$(pg_bin)/psql" -X -q -v ON_ERROR_STOP=1 -h "$state/sql" -U postgres -d postgres)
     if [[ -z $("${psql[@]}" -At -c "SELECT 1 FROM pg_roles WHERE rolname = 'cofre_core'") ]]; then
         "${psql[@]}" -c "CREATE ROLE cofre_core LOGIN"
@@ -257,12 +274,12 @@ start_postgres()
     folder sql "$pg_user" "$core_user" 750
     start postgres "${as_pg[@]}" "$(pg_bin)/postgres" -D "$state/postgres/data"
     wait_for postgres pg_is_up
-    create_database
+    (create_database)
 }
 
 # ---- core and gateway --------------------------------------------------------------------------------------------
 
-conninfo() { printf 'host=%s/sql dbname=cofre user=cofre_core' "$(readlink -f "$state")"; }
+conninfo() { printf 'host=%s/sql dbname=cofre user=cofre_core' "$state"; }
 
 create_schema()
 {
@@ -330,7 +347,7 @@ bring_up()
     settle_users
     settle_state
     step "making certificates" certs make_certificates
-    if [[ ! -d $(readlink -f "$state")/postgres/data ]]; then
+    if [[ ! -d $state/postgres/data ]]; then
         step "making a database" initdb init_postgres
     fi
     folder core "$core_user" "$gateway_user" 750
@@ -346,6 +363,7 @@ bring_up()
     exec 9>&-
     # shellcheck source=/dev/null
     . "$demo/env"
+    wait_for gateway "$bin/client/cofre" PING # it may have to find a new core first
     say "cofre is up on $COFRE_HOST:$COFRE_PORT; \`client/demo.sh stop\` stops it"
 }
 
