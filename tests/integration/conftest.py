@@ -97,7 +97,7 @@ def pytest_runtest_makereport(item, call):
     stage = getattr(item.config, "cofre_stage", None)
     if not report.failed or stage is None:
         return
-    logs = sorted(stage.directory.rglob("*.log"), key=lambda p: p.stat().st_mtime)[-4:]
-    for log in logs:
-        tail = log.read_bytes()[-2000:].decode(errors="replace")
+    logs = [p for p in stage.directory.rglob("*.log") if p.name.startswith(("core", "gateway"))]
+    for log in sorted(logs, key=lambda p: p.stat().st_mtime)[-4:]:
+        tail = log.read_bytes()[-1500:].decode(errors="replace")
         report.sections.append((f"end of {log.relative_to(stage.directory)}", tail))

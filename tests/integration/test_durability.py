@@ -56,12 +56,10 @@ def test_requests_in_flight_are_answered_when_the_core_dies(new_stack):
     with stack.raw() as r:
         for attempt in range(4):
             commands = [("SET", f"p{attempt}:{n}", "x" * 100) for n in range(3000)]
-            sender = threading.Thread(target=lambda: [r.send(*c) for c in commands])
-            sender.start()
-            time.sleep(0.02 * attempt)
-            stack.core.kill()
-            replies = [r.read() for _ in commands]
-            sender.join()
+            killer = threading.Timer(0.01 * attempt, stack.core.kill)
+            killer.start()
+            replies = r.ask_all(commands)
+            killer.join()
             stack.core.start()
             wait_until(lambda: r.ask("PING") == "PONG", 10, "the same connection to work again")
             there = stored(stack)

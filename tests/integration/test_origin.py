@@ -11,7 +11,7 @@ import pytest
 from support import stack as support
 from support import tlsread
 from support.certificates import openssl, self_signed
-from support.resp import Closed, Error, Raw
+from support.resp import Closed, Raw
 from support.tlsproxy import TlsProxy
 
 SECRET = b"the-answer-is-42-and-nobody-may-read-it"
@@ -182,5 +182,5 @@ def test_the_client_rejects_a_flipped_bit_too(pinned, version):
     with TlsProxy(pinned.port) as wire, connect(pinned, port=wire.port, version=version) as r:
         assert r.ask("PING") == "PONG"
         wire.flip = "received"
-        with pytest.raises(ssl.SSLError, match="BAD_RECORD_MAC|bad record mac|DECRYPTION"):
-            assert not isinstance(r.ask("GET", "k"), Error)
+        with pytest.raises(Closed, match="BAD_RECORD_MAC"):
+            r.ask("GET", "k")

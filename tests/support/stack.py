@@ -156,7 +156,7 @@ class Process:
 
     def status(self, field):
         """status returns a field of /proc/PID/status, as text."""
-        return re.search(rf"^{field}:\s*(.*)$", Path(f"/proc/{self.pid}/status").read_text(), re.M).group(1)
+        return re.search(rf"^{field}:[ \t]*(.*)$", Path(f"/proc/{self.pid}/status").read_text(), re.M).group(1)
 
     def rss(self):
         """rss returns the resident memory in bytes."""
