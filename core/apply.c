@@ -50,7 +50,7 @@ static void declare_unit(struct turn *t, struct session *s, struct request *r, s
         return;
     }
     for (const struct watch *w = s->watches; w; w = w->next)
-        ws_want(t->ws, w->db, w->key, NEED_META);
+        ws_want(t->ws, w->db, ws_copy(t->ws, w->key), NEED_META); /* an UNWATCH in the body frees the watch */
     for (struct request *b = r->body; b; b = b->next)
         declare_command(t, s, b, &vars);
 }

@@ -505,7 +505,7 @@ static const char *const session_settings[] = {
     "SET jit = off",
     /* A backend whose core is gone lets go of its locks. */
     "SET client_connection_check_interval = '1s'",
-    "SET idle_in_transaction_session_timeout = '30s'",
+    "SET idle_in_transaction_session_timeout = '3s'",
     /* Asked for, not assumed; remote_apply and the like stay. */
     "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') IN"
     " ('off', 'local')",

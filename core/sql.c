@@ -7,9 +7,12 @@
 #define SPACE_OF(keyspace, db) \
     "(SELECT id FROM cofre.space WHERE keyspace = " keyspace " AND db = " db ")"
 #define ALIVE(now) "(expires_at IS NULL OR expires_at > " now ")"
-/* The keys that begin with a prefix are a range of the primary key; an empty upper bound is none. */
-#define IN_RANGE(low, high) \
-    "key >= " low " AND (key < " high " OR octet_length(" high ") = 0)"
+/* The keys that begin with a prefix are a range of the primary key. */
+#define IN_RANGE(low, high) "key >= " low " AND key < " high
+/* Whether a range holds more than so many keys; evaluated once, before the rest. Negative: do not look. */
+#define LARGE_RANGE(most, keyspace, db, low, high) \
+    "(" most " < 0 OR (SELECT count(*) FROM (SELECT 1 FROM cofre.entry WHERE space = " SPACE_OF(keyspace, db) \
+    " AND " IN_RANGE(low, high) " LIMIT " most " + 1) AS r) > " most ")"
 
 const struct sql_row sql_rows[SQL_ID_COUNT] = {
     [SQL_BEGIN] = {"begin", "BEGIN", {0}},
@@ -53,18 +56,19 @@ const struct sql_row sql_rows[SQL_ID_COUNT] = {
 
     /*
      * $1 space (null: look it up by $2, $3) · $4 keys, sorted · $5 hashes · $6 types · $7 values · $8 expiries ·
-     * $9 identities · $10 time. A purge time only ever moves closer here: it says when the purge looks at the
-     * row, and a TTL that is refreshed leaves the indexed column alone (HOT).
+     * $9 identities · $10 time. A purge time says when the purge looks at the row. It only ever moves closer here, so
+     * that a TTL that is refreshed leaves the indexed column alone (HOT); a deleted row gets its grace period in full.
      */
     [SQL_UPSERT] = {"upsert",
                     "INSERT INTO cofre.entry AS e (space, key, hash, type, value, revision, expires_at, purge_at,"
                     " modified_at, modified_by)"
                     " SELECT coalesce($1, " SPACE_OF("$2", "$3") "), key, hash, type, value,"
-                    " (SELECT nextval('cofre.revision')), expires_at, expires_at, $10, modified_by"
+                    " (SELECT nextval('cofre.revision')), expires_at, CASE WHEN type = 0 THEN $10 ELSE expires_at END,"
+                    " $10, modified_by"
                     " FROM unnest($4, $5, $6, $7, $8, $9) AS u (key, hash, type, value, expires_at, modified_by)"
                     " ON CONFLICT (space, key) DO UPDATE SET type = excluded.type, value = excluded.value,"
                     " revision = greatest(e.revision + 1, excluded.revision), expires_at = excluded.expires_at,"
-                    " purge_at = CASE WHEN excluded.purge_at IS NOT NULL"
+                    " purge_at = CASE WHEN excluded.type = 0 THEN excluded.purge_at WHEN excluded.purge_at IS NOT NULL"
                     " THEN least(e.purge_at, excluded.purge_at) END,"
                     " modified_at = excluded.modified_at, modified_by = excluded.modified_by",
                     {PG_INT4, PG_TEXT, PG_INT4, PG_BYTEA_ARRAY, PG_INT8_ARRAY, PG_INT2_ARRAY, PG_BYTEA_ARRAY,
@@ -74,7 +78,8 @@ const struct sql_row sql_rows[SQL_ID_COUNT] = {
                     "INSERT INTO cofre.entry (space, key, hash, type, value, revision, expires_at, purge_at,"
                     " modified_at, modified_by)"
                     " SELECT coalesce($1, " SPACE_OF("$2", "$3") "), key, hash, type, value,"
-                    " (SELECT nextval('cofre.revision')), expires_at, expires_at, $10, modified_by"
+                    " (SELECT nextval('cofre.revision')), expires_at, CASE WHEN type = 0 THEN $10 ELSE expires_at END,"
+                    " $10, modified_by"
                     " FROM unnest($4, $5, $6, $7, $8, $9) AS u (key, hash, type, value, expires_at, modified_by)",
                     {PG_INT4, PG_TEXT, PG_INT4, PG_BYTEA_ARRAY, PG_INT8_ARRAY, PG_INT2_ARRAY, PG_BYTEA_ARRAY,
                      PG_INT8_ARRAY, PG_INT4_ARRAY, PG_INT8}},
@@ -89,16 +94,18 @@ const struct sql_row sql_rows[SQL_ID_COUNT] = {
                    {PG_INT4, PG_TEXT, PG_INT4, PG_BYTEA_ARRAY, PG_INT8_ARRAY, PG_INT4_ARRAY, PG_INT8}},
 
     /*
-     * $3 after this hash · $4 how many to look at; equal hashes come together · $5, $6 key range · $7 now.
-     * The first row always comes: where the page ends and how many rows it looked at.
+     * $3 after this hash · $4 how many to look at; equal hashes come together · $5, $6 key range · $7 now ·
+     * $8 nothing is to be done for a range of no more keys. The first row always comes: where the page ends and how
+     * many rows it looked at.
      */
     [SQL_SCAN] = {"scan",
                   "WITH page AS (SELECT max(hash) AS last, count(*) AS seen FROM (SELECT hash FROM cofre.entry"
-                  " WHERE space = " SPACE_OF("$1", "$2") " AND hash > $3 ORDER BY hash LIMIT $4) AS p)"
+                  " WHERE space = " SPACE_OF("$1", "$2") " AND hash > $3"
+                  " AND " LARGE_RANGE("$8", "$1", "$2", "$5", "$6") " ORDER BY hash LIMIT $4) AS p)"
                   " SELECT page.last, page.seen, e.key FROM page LEFT JOIN cofre.entry AS e"
                   " ON e.space = " SPACE_OF("$1", "$2") " AND e.hash > $3 AND e.hash <= page.last"
                   " AND " IN_RANGE("$5", "$6") " AND " ALIVE("$7") " ORDER BY e.hash",
-                  {PG_TEXT, PG_INT4, PG_INT8, PG_INT8, PG_BYTEA, PG_BYTEA, PG_INT8}},
+                  {PG_TEXT, PG_INT4, PG_INT8, PG_INT8, PG_BYTEA, PG_BYTEA, PG_INT8, PG_INT8}},
     [SQL_KEYS] = {"keys",
                   "SELECT key FROM cofre.entry WHERE space = " SPACE_OF("$1", "$2")
                   " AND " IN_RANGE("$3", "$4") " AND " ALIVE("$5") " ORDER BY key LIMIT $6",
@@ -120,17 +127,18 @@ const struct sql_row sql_rows[SQL_ID_COUNT] = {
                   " ORDER BY hash LIMIT $4",
                   {PG_TEXT, PG_INT4, PG_INT8, PG_INT8, PG_BYTEA, PG_BYTEA, PG_INT8, PG_TEXT}},
 
-    /* The row of a database points at a new space; a row without keyspace keeps the old one for the purge. */
-    [SQL_FLUSH_DB] = {"flush_db",
-                      "WITH old AS (SELECT id FROM cofre.space WHERE keyspace = $1 AND db = $2 FOR UPDATE),"
-                      " retired AS (INSERT INTO cofre.retired_space (id, retired_at) SELECT id, $3 FROM old)"
-                      " UPDATE cofre.space SET id = nextval('cofre.space_id') WHERE keyspace = $1 AND db = $2",
-                      {PG_TEXT, PG_INT4, PG_INT8}},
-    [SQL_FLUSH_ALL] = {"flush_all",
-                       "WITH old AS (SELECT id FROM cofre.space WHERE keyspace = $1 ORDER BY db FOR UPDATE),"
-                       " retired AS (INSERT INTO cofre.retired_space (id, retired_at) SELECT id, $2 FROM old)"
-                       " UPDATE cofre.space SET id = nextval('cofre.space_id') WHERE keyspace = $1",
-                       {PG_TEXT, PG_INT8}},
+    /*
+     * The row of a database points at a new space, and the old one is left to the purge. $2 db, or -1: all of the
+     * keyspace. Two cores that flush at once meet at the primary key of retired_space (23505), and one starts again.
+     */
+    [SQL_RETIRE] = {"retire",
+                    "INSERT INTO cofre.retired_space (id, retired_at) SELECT id, $3 FROM cofre.space"
+                    " WHERE keyspace = $1 AND ($2 < 0 OR db = $2)",
+                    {PG_TEXT, PG_INT4, PG_INT8}},
+    [SQL_FLUSH] = {"flush",
+                   "UPDATE cofre.space SET id = nextval('cofre.space_id')"
+                   " WHERE keyspace = $1 AND ($2 < 0 OR db = $2)",
+                   {PG_TEXT, PG_INT4}},
 
     [SQL_IDENTITY_ADD] = {"identity_add",
                           "INSERT INTO cofre.identity (name) SELECT unnest($1) ON CONFLICT (name) DO NOTHING",

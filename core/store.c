@@ -12,6 +12,7 @@ enum {
     PIECE = 1 << 20,      /* bytes of a long value that travel in one row */
     KEYS_AT_ONCE = 1000,  /* SCAN with a prefix: a range this small is answered whole */
     KEYS_MAX = 1 << 20,   /* KEYS gives no more than this */
+    KEY_BOUND = 2700,     /* longer than any --max-key: what fits an index page of PostgreSQL */
     SPACES_MAX = 16,      /* databases that one turn remembers the space of; others are looked up again */
 };
 
@@ -23,6 +24,9 @@ struct load {
     size_t count;
     struct entry *entries[];
 };
+
+/* Over by every core's clock. */
+static const int64_t GONE_EXPIRY = 1;
 
 struct space {
     uint32_t db;
@@ -123,21 +127,24 @@ static void note_space(struct store *s, uint32_t db, int32_t id) {
         s->spaces[s->space_count++] = (struct space){db, id};
 }
 
-static void forget_spaces(struct store *s) {
-    s->space_count = 0;
-}
-
-/* The first key past all that begin with the prefix; empty when there is none (a prefix of 0xff bytes). */
+/*
+ * The range of keys that begin with a prefix: up to the first key past them. Where there is none (no prefix, or one of
+ * 0xff bytes) the bound is a key longer and greater than any.
+ */
 static void put_prefix_range(struct store *s, struct slice prefix) {
-    uint8_t high[4096];
+    uint8_t high[KEY_BOUND];
     size_t len = prefix.len < sizeof(high) ? prefix.len : sizeof(high);
-    pg_bytes(&s->params, prefix);
     if (len)
         memcpy(high, prefix.p, len);
     while (len > 0 && high[len - 1] == 0xff)
         len--;
-    if (len > 0)
+    if (len > 0) {
         high[len - 1]++;
+    } else {
+        len = sizeof(high);
+        memset(high, 0xff, len);
+    }
+    pg_bytes(&s->params, prefix);
     pg_bytes(&s->params, (struct slice){high, len});
 }
 
@@ -417,7 +424,7 @@ static enum entry_type entry_type(const struct entry *e) {
 
 static void put_expiry(struct store *s, const struct entry *e) {
     if (!e->exists)
-        pg_elem_int8(&s->params, s->now_ms);
+        pg_elem_int8(&s->params, GONE_EXPIRY);
     else if (e->expires_at == 0)
         pg_elem_null(&s->params);
     else
@@ -575,11 +582,13 @@ static void put_keys_query(struct store *s, const struct walk *walk, int64_t lim
 }
 
 static void walk_scan(struct store *s, struct walking *w) {
-    if (w->walk->cursor == 0 && w->walk->prefix.len > 0) {
+    const bool small = w->walk->cursor == 0 && w->walk->prefix.len > 0;
+    if (small) {
         put_keys_query(s, w->walk, KEYS_AT_ONCE + 1);
         query(s, SQL_KEYS, on_small_range, w);
     }
     put_page(s, w->walk, w->walk->count);
+    pg_int8(&s->params, small ? KEYS_AT_ONCE : -1);
     query(s, SQL_SCAN, on_scanned, w);
 }
 
@@ -607,19 +616,26 @@ static void walk_find(struct store *s, struct walking *w) {
     query(s, SQL_FIND, on_found, w);
 }
 
-static void walk_flush_db(struct store *s, struct walking *w) {
-    put_database(s, w->walk->db);
+enum { EVERY_DB = -1 };
+
+static void flush(struct store *s, int32_t db) {
+    pg_bytes(&s->params, (struct slice){(const uint8_t *)"", 0});
+    pg_int4(&s->params, db);
     pg_int8(&s->params, s->now_ms);
-    query(s, SQL_FLUSH_DB, NULL, NULL);
-    forget_spaces(s);
+    query(s, SQL_RETIRE, NULL, NULL);
+    pg_bytes(&s->params, (struct slice){(const uint8_t *)"", 0});
+    pg_int4(&s->params, db);
+    query(s, SQL_FLUSH, NULL, NULL);
+    s->space_count = 0;
+}
+
+static void walk_flush_db(struct store *s, struct walking *w) {
+    flush(s, (int32_t)(w->walk->db & UINT16_MAX));
     ws_forget(s->ws, w->walk->db);
 }
 
 static void walk_flush_all(struct store *s, struct walking *w) {
-    pg_bytes(&s->params, (struct slice){(const uint8_t *)"", 0});
-    pg_int8(&s->params, s->now_ms);
-    query(s, SQL_FLUSH_ALL, NULL, NULL);
-    forget_spaces(s);
+    flush(s, EVERY_DB);
     ws_forget(s->ws, w->walk->db | UINT16_MAX);
 }
 

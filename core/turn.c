@@ -111,13 +111,17 @@ static void finish_part(struct part *p) {
 static void answer(struct turn *t, struct part *p) {
     struct session *s = p->session;
     size_t answered = 0;
+    bool state = false;
     for (; answered < p->done; answered++) {
         struct request *r = request_pop(&p->units);
         s->commands++;
+        state = state || r->command->flags & (CMD_EXEC | CMD_ALONE);
         if (r->command->flags & CMD_EXEC)
             session_unwatch(s);
         request_free(r);
     }
+    if (state)
+        link_publish_state(s);
     if (answered > 0)
         link_reply(s, (struct slice){t->replies.p + t->replies.start + p->reply_start, p->reply_len},
                    (uint32_t)answered);
