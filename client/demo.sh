@@ -324,6 +324,15 @@ start_gateway()
         >>"$demo/env"
 }
 
+# is_served: the gateway's workers, one for each CPU, find a new core one after the other
+is_served()
+{
+    local i
+    for ((i = 4 * $(nproc); i > 0; i--)); do
+        "$bin/client/cofre" PING || return 1
+    done
+}
+
 # ---- all of it ---------------------------------------------------------------------------------------------------
 
 build()
@@ -363,7 +372,7 @@ bring_up()
     exec 9>&-
     # shellcheck source=/dev/null
     . "$demo/env"
-    wait_for gateway "$bin/client/cofre" PING # it may have to find a new core first
+    wait_for gateway is_served
     say "cofre is up on $COFRE_HOST:$COFRE_PORT; \`client/demo.sh stop\` stops it"
 }
 
