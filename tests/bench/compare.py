@@ -27,19 +27,17 @@ KEYS, SIZE, CLIENTS = 100000, 64, 50
 
 
 class Cpu:
-    """CPU seconds of groups of processes: {name: function that lists its pids}."""
+    """CPU seconds of the servers: {name: function that reads them}."""
 
-    def __init__(self, groups):
-        self.groups = groups
+    def __init__(self, **servers):
+        self.servers = servers
 
     def read(self):
-        return {name: {pid: support.cpu_of(pid) for pid in pids() if os.path.exists(f"/proc/{pid}")}
-                for name, pids in self.groups.items()}
+        return {name: seconds() for name, seconds in self.servers.items()}
 
     def used(self, before):
-        """used returns the seconds since `before`, by group; a process that came meanwhile counts from zero."""
-        after = self.read()
-        return {name: sum(t - before[name].get(pid, 0) for pid, t in pids.items()) for name, pids in after.items()}
+        """used returns the seconds since `before`, by server."""
+        return {name: seconds - before[name] for name, seconds in self.read().items()}
 
 
 def redis_benchmark(endpoint, command, requests, cpu, pipeline=1):
@@ -110,8 +108,8 @@ def run(options, stage):
     stage.on_exit(ours.stop)
     theirs = support.PlainRedis(stage.folder("redis"), certs, True, "--appendonly", "yes", "--appendfsync", "always").start()
     stage.on_exit(theirs.stop)
-    cpus = {"cofre": Cpu({"gateway": lambda: [ours.gateway.pid], "core": lambda: [ours.core.pid], "postgresql": pg.backends}),
-            "redis": Cpu({"redis": lambda: [theirs.process.pid]}), "pgbench": Cpu({"postgresql": pg.backends})}
+    cpus = {"cofre": Cpu(gateway=ours.gateway.cpu, core=ours.core.cpu, postgresql=pg.cpu),
+            "redis": Cpu(redis=theirs.process.cpu), "pgbench": Cpu(postgresql=pg.cpu)}
 
     bench = pg.create_database()
     pg.sql("CREATE TABLE bench (key int PRIMARY KEY, value text NOT NULL) WITH (fillfactor = 70)", bench)

@@ -144,7 +144,7 @@ def test_too_many_arguments(stack, request):
         pytest.skip("Redis allows more")
     with stack.raw() as r:
         r.send_bytes(b"*1048577\r\n$4\r\n")
-        assert r.read() == "ERR Protocol error: invalid multibulk length" and r.at_end()
+        assert r.read() == "ERR Protocol error: request is over the limit of 1048576 arguments" and r.at_end()
 
 
 def test_an_oversize_request(new_stack):

@@ -1,4 +1,5 @@
 """Every command of the root README works as written: its ```sh blocks run in order in a scratch clone."""
+import contextlib
 import os
 import re
 import shutil
@@ -8,7 +9,7 @@ import time
 
 import pytest
 
-from support.stack import ROOT, am_root
+from support.stack import ROOT, am_root, free_port
 
 LIMIT = 900  # seconds for all of it; a fresh build is most of that
 
@@ -31,18 +32,24 @@ def test_the_commands_of_the_readme(stage, request):
     assert len(found) >= 3, "the README has commands"
     script = clone / "build" / "readme.sh"
     script.parent.mkdir(exist_ok=True)
-    script.write_text("set -euo pipefail\n" + "\n".join(f"echo '== block {n}'\n{b}" for n, b in enumerate(found)))
+    # The blocks make a folder of their own, $dir; it goes when everything in it has ended.
+    made = stage.directory / "readme.dir"
+    script.write_text(f"set -euo pipefail\ntrap 'echo \"${{dir-}}\" >{made}' EXIT\n"
+                      + "\n".join(f"echo '== block {n}'\n{b}" for n, b in enumerate(found)))
     log = stage.directory / "readme.log"
     began = time.monotonic()
     with open(log, "wb") as out:
         shell = subprocess.Popen(["bash", "-x", str(script)], cwd=clone, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                                 start_new_session=True, env={**os.environ, "COFRE_README_TEST": "1"})
+                                 start_new_session=True, env={**os.environ, "COFRE_PORT": str(free_port())})
         try:
             code = shell.wait(LIMIT)
         except subprocess.TimeoutExpired:
             code = "too long"
         finally:
             end_session(shell.pid)
+            folder = made.read_text().strip() if made.exists() else ""
+            if folder.startswith("/tmp/cofre."):
+                shutil.rmtree(folder, ignore_errors=True)
             if (clone / "client" / "demo.sh").exists():
                 subprocess.run(["client/demo.sh", "stop"], cwd=clone, capture_output=True, timeout=60)
     assert code == 0, f"{code} after {time.monotonic() - began:.0f} s:\n{log.read_text(errors='replace')[-3000:]}"
@@ -51,15 +58,16 @@ def test_the_commands_of_the_readme(stage, request):
 def end_session(leader):
     """end_session ends what the blocks left running in the background: processes of the session started above."""
     for number in (signal.SIGTERM, signal.SIGKILL):
-        members = [int(p) for p in os.listdir("/proc") if p.isdigit() and session_of(p) == leader]
-        for pid in members:
-            try:
+        for pid in members(leader):
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
-            except ProcessLookupError:
-                pass
-        if not members:
-            return
-        time.sleep(1)
+        end = time.monotonic() + 10
+        while members(leader) and time.monotonic() < end:
+            time.sleep(0.1)
+
+
+def members(leader):
+    return [int(p) for p in os.listdir("/proc") if p.isdigit() and session_of(p) == leader]
 
 
 def session_of(pid):

@@ -167,9 +167,10 @@ class Process:
         return cpu_of(self.pid)
 
 
-def cpu_of(pid):
+def cpu_of(pid, with_ended_children=False):
+    """cpu_of returns the seconds of CPU time of a process, and if asked of its children that have ended."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return sum(map(int, fields[11:15 if with_ended_children else 13])) / os.sysconf("SC_CLK_TCK")
 
 
 class Postgres:
@@ -226,10 +227,13 @@ class Postgres:
         """kill ends the postmaster with SIGKILL; its children notice and end."""
         self.process.kill()
 
-    def backends(self):
-        """backends returns the pids of all its processes."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return [self.process.pid, *map(int, children)]
+    def cpu(self):
+        """cpu returns the seconds of CPU time of all its processes, those that have ended included."""
+        total = 0
+        for child in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split():
+            with contextlib.suppress(OSError):
+                total += cpu_of(child)
+        return total + cpu_of(self.process.pid, True)
 
     def psql_args(self, database="postgres"):
         return [str(self.bin / "psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", str(self.directory),

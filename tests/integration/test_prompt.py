@@ -1,0 +1,176 @@
+"""The client's prompt on a terminal of its own: history, completion, hints, lost connections. And demo.sh's tour."""
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import termios
+import time
+
+import pytest
+
+from support.stack import BUILD, ROOT
+
+PROGRAM = BUILD / "client" / "cofre"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def only_ours(request):
+    if request.config.getoption("--against-redis"):
+        pytest.skip("our own client")
+
+
+class Prompt:
+    """cofre on a pseudo-terminal of 120 columns."""
+
+    def __init__(self, stack, home, *args):
+        pair = stack.certs.client("alice")
+        argv = [PROGRAM, "-h", "localhost", "-p", stack.port, "--cert", pair.cert, "--key", pair.key, "--cacert",
+                stack.certs.ca, *args]
+        self.screen = ""
+        self.pid, self.terminal = pty.fork()
+        if self.pid == 0:
+            os.environ.update(HOME=str(home), TERM="xterm", LC_ALL="C.UTF-8")
+            os.execv(PROGRAM, [str(x) for x in argv])
+        fcntl.ioctl(self.terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 120, 0, 0))
+        self.expect("> ")
+
+    def expect(self, pattern, timeout=10):
+        """expect waits for the pattern, and forgets what was on the screen up to its end."""
+        end = time.monotonic() + timeout
+        while True:
+            found = re.search(pattern, self.screen)
+            if found:
+                self.screen = self.screen[found.end():]
+                return found
+            left = end - time.monotonic()
+            assert left > 0, f"no {pattern!r} in {self.screen!r}"
+            if select.select([self.terminal], [], [], left)[0]:
+                text = os.read(self.terminal, 65536).decode(errors="replace")
+                self.screen += re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
+
+    def type(self, text):
+        os.write(self.terminal, text.encode())
+
+    def line(self, text):
+        self.type(text + "\r")
+
+    def close(self):
+        self.type("\x04")
+        os.waitpid(self.pid, 0)
+        os.close(self.terminal)
+
+
+@pytest.fixture
+def home(stage):
+    return stage.folder("home")
+
+
+def test_commands_and_quotes(stack, home):
+    prompt = Prompt(stack, home)
+    prompt.line('SET greeting "olá \\"x\\" - y"')
+    prompt.expect("\nOK")
+    prompt.line("GET greeting")
+    prompt.expect(r'"olá \\"x\\" - y"')
+    prompt.line('GET "open')
+    prompt.expect("quotes .* do not match")
+    prompt.line("SELECT 3")
+    prompt.expect(r"\[3\]> ")
+    prompt.line("MULTI")
+    prompt.expect(r"\[3\]\(TX\)> ")
+    prompt.line("DISCARD")
+    prompt.expect(r"\[3\]> ")
+    prompt.close()
+
+
+def test_completion_hints_and_help(stack, home):
+    prompt = Prompt(stack, home)
+    prompt.type("getra\t")
+    prompt.expect("getrange +key start end")
+    prompt.type("\x15GETR\t")
+    prompt.expect("GETRANGE")
+    prompt.line("\x15help getrange")
+    prompt.expect("GETRANGE key start end")
+    prompt.type("CONFIG \t")
+    prompt.expect("GET")
+    prompt.close()
+
+
+def test_history_is_private_and_holds_no_passwords(stack, home):
+    prompt = Prompt(stack, home)
+    for line in ("SET a 1", "AUTH alice not-to-be-kept", "HELLO 3 AUTH alice not-to-be-kept", "GET a"):
+        prompt.line(line)
+        prompt.expect("> ")
+    prompt.close()
+    history = home / ".cofre_history"
+    assert history.stat().st_mode & 0o777 == 0o600
+    text = history.read_text()
+    assert "GET" in text and "not-to-be-kept" not in text
+    prompt = Prompt(stack, home)
+    prompt.type("\x1b[A\r")  # up: the last line of the earlier prompt
+    prompt.expect('"1"')
+    prompt.close()
+
+
+def test_a_lost_connection(new_stack, home):
+    """It comes back with its database; a transaction that was lost with it is not continued on another connection."""
+    stack = new_stack()
+    prompt = Prompt(stack, home, "-n", "5")
+    prompt.line("SET k 1")
+    prompt.expect("OK")
+    stack.gateway.stop()
+    stack.gateway.start()
+    prompt.line("GET k")
+    prompt.expect("lost; connecting again")
+    prompt.expect('"1"')
+    prompt.line("MULTI")
+    prompt.expect(r"\(TX\)> ")
+    stack.gateway.stop()
+    stack.gateway.start()
+    prompt.line("SET k 2")
+    prompt.expect("transaction")
+    prompt.line("GET k")
+    prompt.expect('"1"')
+    prompt.close()
+
+
+@pytest.mark.parametrize("word", ["exit", "quit", "EXIT"])
+def test_leaving(stack, home, word):
+    prompt = Prompt(stack, home)
+    prompt.line(word)
+    assert os.waitpid(prompt.pid, 0)[1] == 0
+    os.close(prompt.terminal)
+
+
+def test_the_demo_in_a_folder_that_others_cannot_enter(stage):
+    """As in a clone in root's home. A second call is instant; stop ends exactly what was started."""
+    clone = stage.folder("clone") / "closed"
+    subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True)
+    clone.chmod(0o700)
+    # What is built already is taken over: this is not about building.
+    (clone / "build").mkdir(exist_ok=True)
+    subprocess.run(["cp", "-a", str(ROOT / "build" / "third_party"), str(clone / "build")], check=True)
+
+    def demo(*args):
+        return subprocess.run(["client/demo.sh", *args], cwd=clone, capture_output=True, text=True, timeout=300)
+    try:
+        done = demo("SET", "greeting", "olá")
+        assert (done.returncode, done.stdout) == (0, "OK\n"), done.stderr
+        began = time.monotonic()
+        done = demo("GET", "greeting")
+        assert (done.stdout, done.stderr) == ("olá\n", "") and time.monotonic() - began < 1
+        tour = demo().stdout
+        assert "cofre SET greeting olá\nOK" in tour and "does not trust my certificate" in tour
+        core = int((clone / "build/demo/core.pid").read_text().split()[0])
+        os.kill(core, signal.SIGKILL)
+        assert demo("GET", "greeting").stdout == "olá\n"
+        pids = [int((clone / f"build/demo/{name}.pid").read_text().split()[0]) for name in ("postgres", "core", "gateway")]
+    finally:
+        stopped = demo("stop")
+        where = (clone / "build" / "demo" / "state").resolve()
+    assert stopped.returncode == 0
+    assert not any(os.path.exists(f"/proc/{pid}") for pid in pids)
+    subprocess.run(["rm", "-rf", str(where)], check=True)
