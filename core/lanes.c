@@ -352,7 +352,8 @@ static void on_lost(void *owner, unsigned slot, enum pg_loss loss, const char *w
             return;
         }
     }
-    if (first_failure || was_up)
+    const bool news = first_failure || was_up;
+    if (news && (slot == WRITE_LANE || l->was_ready)) /* at the start the write lane speaks for all */
         log_event(slot == WRITE_LANE ? LOG_WARNING : LOG_INFO, "no connection to the database; retrying",
                   LF_STR("lane", slot == WRITE_LANE ? "write" : "read"), LF_STR("error", why));
 }

@@ -23,7 +23,6 @@ enum {
     OUT_LOW = 256 * 1024,   /* below this, waiting replies are pumped */
     TABLE_MIN = 256,
     STATS_MAX = 64,
-    NOBODY = 65534, /* what a peer from another user namespace looks like: proves nothing */
 };
 
 struct stat_value {
@@ -41,6 +40,7 @@ struct link {
     struct buf writing; /* in flight while write_busy */
     bool write_busy;
     bool hello_seen;
+    bool drained; /* the gateway sends no more requests */
     bool closing;
     struct session **table; /* by wire_id */
     size_t table_size;      /* a power of two */
@@ -279,6 +279,10 @@ static const char *on_open(struct link *l, const struct frame *f) {
 }
 
 static const char *on_close(struct link *l, const struct frame *f) {
+    if (f->session == 0) {
+        l->drained = true;
+        return NULL;
+    }
     struct session *s = find_session(l, f->session);
     if (s)
         detach(s);
@@ -482,7 +486,7 @@ void link_server_flush(struct link_server *ls) {
 
 bool link_server_idle(const struct link_server *ls) {
     for (const struct link *l = ls->links; l; l = l->next)
-        if (l->write_busy || buf_len(&l->out) > 0)
+        if (l->write_busy || buf_len(&l->out) > 0 || !l->drained)
             return false;
     return true;
 }
@@ -490,13 +494,13 @@ bool link_server_idle(const struct link_server *ls) {
 /* --- accepting ---------------------------------------------------------------------------------------------- */
 
 static bool peer_allowed(const struct link *l) {
-    struct ucred peer = {.uid = NOBODY};
+    struct ucred peer = {.uid = LINK_NOBODY};
     socklen_t size = sizeof(peer);
     uv_os_fd_t fd;
     if (uv_fileno((const uv_handle_t *)&l->pipe, &fd) != 0 ||
         getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
         return false;
-    if (peer.uid == l->server->gateway_uid && peer.uid != NOBODY)
+    if (peer.uid == l->server->gateway_uid && peer.uid != LINK_NOBODY)
         return true;
     log_event(LOG_WARNING, "refused a process that is not the gateway", LF_INT("uid", peer.uid),
               LF_INT("pid", peer.pid), LF_INT("gateway_uid", l->server->gateway_uid));
@@ -593,7 +597,7 @@ void link_server_stop(struct link_server *ls) {
     ls->stopped = true;
     uv_close((uv_handle_t *)ls->listener, free_handle); /* also removes the path */
     for (struct link *l = ls->links; l; l = l->next)
-        uv_read_stop((uv_stream_t *)&l->pipe);
+        write_close(l, 0, "the core stops");
 }
 
 void link_server_free(struct link_server *ls) {

@@ -119,6 +119,11 @@ static enum err start(struct process *p, const struct options *o) {
     char why[512];
     if (options_uid("gateway-user", o->gateway_user, &gateway, &gid) != ERR_OK)
         return ERR_NOT_FOUND;
+    if (gateway == LINK_NOBODY) {
+        fprintf(stderr, "cofre-core: --gateway-user %s: user %d proves nothing; give the gateway a user of its own\n",
+                o->gateway_user, LINK_NOBODY);
+        return ERR_REFUSED;
+    }
     const struct lanes_events events = {on_database_ready, on_database_fatal, p};
     if (lanes_new(&p->core, o->database, &events, why, sizeof(why), &p->core.lanes) != ERR_OK) {
         fprintf(stderr, "cofre-core: --database: %s\n", why);

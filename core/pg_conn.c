@@ -52,7 +52,7 @@ struct pg_conn {
     int64_t clock_sent_ms;
     int64_t clock_offset;
     enum pg_loss setup_loss;
-    bool setup_failed;
+    char setup_why[256]; /* empty: nothing was found wrong with the server */
 };
 
 struct resolve {
@@ -421,13 +421,12 @@ static int64_t monotonic_ms(void) {
     return (int64_t)(uv_hrtime() / 1000000);
 }
 
+/* setup_refuse notes the first thing that is wrong with the server; told when the last answer is in. */
 static void setup_refuse(struct pg_conn *c, enum pg_loss loss, const char *why) {
-    if (c->setup_failed)
+    if (c->setup_why[0])
         return;
-    c->setup_failed = true;
     c->setup_loss = loss;
-    snprintf(c->message, sizeof(c->message), "%s", why);
-    c->message[sizeof(c->message) - 1] = '\0';
+    snprintf(c->setup_why, sizeof(c->setup_why), "%s", why);
 }
 
 static bool check_settings(void *arg, PGresult *r) {
@@ -477,11 +476,8 @@ static void on_prepared(void *arg, enum pg_group_status status, const char *sqls
         return;
     if (status == PG_GROUP_FAILED)
         setup_refuse(c, PG_LOSS_NETWORK, message);
-    if (c->setup_failed) {
-        char why[sizeof(c->message)];
-        memcpy(why, c->message, sizeof(why));
-        c->message[0] = '\0';
-        pg_conn_drop(c, c->setup_loss, why);
+    if (c->setup_why[0]) {
+        pg_conn_drop(c, c->setup_loss, c->setup_why);
         return;
     }
     uv_timer_stop(c->timer);
@@ -627,7 +623,7 @@ static void resolve_then_start(struct pg_conn *c) {
 
 void pg_conn_open(struct pg_conn *c, const struct pg_target *target) {
     c->target = target;
-    c->setup_failed = false;
+    c->setup_why[0] = '\0';
     c->sqlstate[0] = '\0';
     uv_timer_start(c->timer, on_timeout, target->timeout_ms, 0);
     if (target->host)

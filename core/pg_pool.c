@@ -98,6 +98,11 @@ static void build_target(struct pg_pool *pool, unsigned n) {
     add_default(&p, pool->options, "target_session_attrs", "read-write");
     add_default(&p, pool->options, "gssencmode", "disable");
     add_default(&p, pool->options, "fallback_application_name", "cofre-core");
+    /* A server that is gone without a word is noticed in seconds, not hours (no effect on a Unix socket). */
+    add_default(&p, pool->options, "tcp_user_timeout", "8000");
+    add_default(&p, pool->options, "keepalives_idle", "5");
+    add_default(&p, pool->options, "keepalives_interval", "2");
+    add_default(&p, pool->options, "keepalives_count", "3");
     const char *timeout = option_value(pool->options, "connect_timeout");
     const long seconds = timeout ? strtol(timeout, NULL, 10) : 0;
     pool->targets[n] = (struct pg_target){

@@ -100,7 +100,7 @@ static bool wants_read(struct conn *c)
         return false;
     }
     return c->state != CONN_OPEN || (!c->paused && !c->bad && buf_len(&c->out) < OUT_HIGH &&
-                                     worker_may_read(c->worker, c));
+                                     worker_may_read(c->worker));
 }
 
 static void on_poll(uv_poll_t *poll, int status, int events);
@@ -445,7 +445,8 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 static bool may_resume(const struct conn *c)
 {
     return c->part == NULL && c->unanswered < UNANSWERED_LOW &&
-           c->unanswered_bytes < UNANSWERED_BYTES_LOW && buf_len(&c->out) < OUT_HIGH;
+           c->unanswered_bytes < UNANSWERED_BYTES_LOW && buf_len(&c->out) < OUT_HIGH &&
+           worker_may_read(c->worker);
 }
 
 static void end_if_answered(struct conn *c)
@@ -500,6 +501,7 @@ void conn_advance(struct conn *c)
 
 void conn_read_again(struct conn *c)
 {
+    conn_advance(c); /* commands that were read already come first */
     update_poll(c);
 }
 

@@ -39,6 +39,7 @@ struct link {
     uint64_t backoff_ms;
     bool outage_logged;
     bool writing; /* poll for room in the socket */
+    bool draining; /* the core stops: we have said that no more requests come */
     uint8_t *in;  /* [0, filled): at most one incomplete frame between reads */
     size_t filled;
     struct buf out;
@@ -70,6 +71,11 @@ bool link_is_up(const struct link *l)
     return l->state == LINK_UP;
 }
 
+bool link_is_draining(const struct link *l)
+{
+    return l->draining;
+}
+
 struct buf *link_out(struct link *l)
 {
     return &l->out;
@@ -93,6 +99,7 @@ static void drop_socket(struct link *l)
     buf_release(&l->out);
     l->filled = 0;
     l->writing = false;
+    l->draining = false;
 }
 
 /* Half of the backoff is random, so that workers and gateways do not come back in step. */
@@ -206,6 +213,15 @@ static bool take_hello(struct link *l, const struct frame *f)
     return true;
 }
 
+/* The core answers what it was sent, then ends the link; our CLOSE tells it where that ends. */
+static void begin_draining(struct link *l)
+{
+    if (!l->draining) {
+        l->draining = true;
+        frame_write(&l->out, &(struct frame){ .type = FRAME_CLOSE });
+    }
+}
+
 static bool take_frame(struct link *l, const struct frame *f)
 {
     if (l->state == LINK_GREETING) {
@@ -217,9 +233,15 @@ static bool take_frame(struct link *l, const struct frame *f)
         return true;
     case FRAME_PONG:
         return true;
+    case FRAME_CLOSE:
+        if (f->session == 0) {
+            begin_draining(l);
+            return true;
+        }
+        l->events->on_frame(l->arg, f);
+        return true;
     case FRAME_REPLY:
     case FRAME_STATE:
-    case FRAME_CLOSE:
         l->events->on_frame(l->arg, f);
         return true;
     default:

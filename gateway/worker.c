@@ -144,7 +144,7 @@ static void flush_link(uv_prepare_t *handle)
     }
     pump_parts(w);
     link_flush(w->link);
-    if (w->choked && buf_len(link_out(w->link)) < LINK_LOW) {
+    if (w->choked && !link_is_draining(w->link) && buf_len(link_out(w->link)) < LINK_LOW) {
         unchoke(w);
     }
 }
@@ -366,10 +366,9 @@ void worker_forget(struct worker *w, struct conn *c)
     end_when_empty(w);
 }
 
-bool worker_may_read(struct worker *w, struct conn *c)
+bool worker_may_read(struct worker *w)
 {
-    (void)c;
-    if (buf_len(link_out(w->link)) > LINK_HIGH) {
+    if (link_is_draining(w->link) || buf_len(link_out(w->link)) > LINK_HIGH) {
         w->choked = true;
     }
     return !w->choked;

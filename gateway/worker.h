@@ -54,7 +54,7 @@ struct request_parser *worker_parser(struct worker *w);
 bool worker_is_draining(const struct worker *w);
 
 /* worker_may_read says whether the link has room for more; if not, conn_read_again will be called. */
-bool worker_may_read(struct worker *w, struct conn *c);
+bool worker_may_read(struct worker *w);
 
 /* worker_offer accepts a socket, or closes it when there are too many. */
 void worker_offer(struct worker *w, int fd, const struct sockaddr_storage *from);
