@@ -10,7 +10,7 @@ enum { EXIT_BAD_START = 2 };
 
 int main(int argc, char **argv)
 {
-    struct gateway_options options;
+    static struct gateway_options options; /* what it points to lives as long as the process */
     if (options_parse(&options, argc, argv) != ERR_OK) {
         return EXIT_BAD_START;
     }
