@@ -8,7 +8,9 @@
 
 /* --- needs --------------------------------------------------------------------------------- */
 
-static struct call make_call(struct turn *t, struct session *s, struct request *r, const struct session_vars *vars) {
+static struct call make_call(struct turn *t, struct session *s, struct request *r,
+                             const struct session_vars *vars)
+{
     return (struct call){
         .command = r->command,
         .argv = r->argv,
@@ -23,14 +25,17 @@ static struct call make_call(struct turn *t, struct session *s, struct request *
 }
 
 /* A SELECT inside a transaction moves the keys that follow it. */
-static void follow_select(const struct request *r, struct session_vars *vars) {
+static void follow_select(const struct request *r, struct session_vars *vars)
+{
     int64_t number;
-    if (r->command->flags & CMD_SELECT && slice_to_i64(r->argv[1], &number) == ERR_OK && number >= 0 &&
-        number < UINT16_MAX)
+    if (r->command->flags & CMD_SELECT && slice_to_i64(r->argv[1], &number) == ERR_OK &&
+        number >= 0 && number < UINT16_MAX)
         vars->db_number = (uint32_t)number;
 }
 
-static void declare_command(struct turn *t, struct session *s, struct request *r, struct session_vars *vars) {
+static void declare_command(struct turn *t, struct session *s, struct request *r,
+                            struct session_vars *vars)
+{
     follow_select(r, vars);
     if (r->command->flags & CMD_LOCAL)
         return;
@@ -40,39 +45,46 @@ static void declare_command(struct turn *t, struct session *s, struct request *r
         return;
     r->walked = false;
     r->walk = ws_alloc(t->ws, sizeof(*r->walk));
-    *r->walk = (struct walk){.kind = WALK_NONE, .db = call.db};
+    *r->walk = (struct walk){ .kind = WALK_NONE, .db = call.db };
     r->command->walk(&call, r->walk);
 }
 
-static void declare_unit(struct turn *t, struct session *s, struct request *r, struct session_vars vars) {
+static void declare_unit(struct turn *t, struct session *s, struct request *r,
+                         struct session_vars vars)
+{
     if (!(r->command->flags & CMD_EXEC)) {
         declare_command(t, s, r, &vars);
         return;
     }
     for (const struct watch *w = s->watches; w; w = w->next)
-        ws_want(t->ws, w->db, ws_copy(t->ws, w->key), NEED_META); /* an UNWATCH in the body frees the watch */
+        ws_want(t->ws, w->db, ws_copy(t->ws, w->key),
+                NEED_META); /* an UNWATCH in the body frees the watch */
     for (struct request *b = r->body; b; b = b->next)
         declare_command(t, s, b, &vars);
 }
 
-static void declare_part(struct turn *t, struct part *p) {
+static void declare_part(struct turn *t, struct part *p)
+{
     for (struct request *r = p->units.first; r; r = r->next)
         declare_unit(t, p->session, r, p->vars);
 }
 
-void apply_declare(struct turn *t) {
+void apply_declare(struct turn *t)
+{
     for (size_t i = 0; i < t->part_count; i++)
         declare_part(t, &t->parts[i]);
 }
 
-bool apply_has_loads(const struct turn *t) {
+bool apply_has_loads(const struct turn *t)
+{
     for (const struct entry *e = ws_first(t->ws); e; e = e->next)
         if (e->wanted > e->loaded)
             return true;
     return false;
 }
 
-bool apply_has_dirty(const struct turn *t) {
+bool apply_has_dirty(const struct turn *t)
+{
     for (const struct entry *e = ws_first(t->ws); e; e = e->next)
         if (e->dirty)
             return true;
@@ -87,7 +99,8 @@ struct withheld {
     size_t bytes;
 };
 
-static void add_withheld(void *arg, struct entry *e) {
+static void add_withheld(void *arg, struct entry *e)
+{
     struct withheld *found = arg;
     struct turn *t = found->turn;
     found->keys++;
@@ -104,8 +117,9 @@ static void add_withheld(void *arg, struct entry *e) {
     found->bytes += e->length;
 }
 
-static struct withheld find_withheld(struct turn *t, struct part *p, struct request *r) {
-    struct withheld found = {.turn = t};
+static struct withheld find_withheld(struct turn *t, struct part *p, struct request *r)
+{
+    struct withheld found = { .turn = t };
     t->withheld_count = 0;
     if (!store_withheld(t->store))
         return found;
@@ -119,8 +133,9 @@ static struct withheld find_withheld(struct turn *t, struct part *p, struct requ
 
 enum unit_status { UNIT_RAN, UNIT_NEEDS_VALUES, UNIT_NEEDS_WALK, UNIT_LATER };
 
-static void run_command(struct turn *t, struct session *s, struct request *r) {
-    struct resp_writer writer = {&t->replies, s->vars.protocol};
+static void run_command(struct turn *t, struct session *s, struct request *r)
+{
+    struct resp_writer writer = { &t->replies, s->vars.protocol };
     struct call call = make_call(t, s, r, &s->vars);
     call.reply = &writer;
     if (r->walk && r->walk->error)
@@ -130,14 +145,16 @@ static void run_command(struct turn *t, struct session *s, struct request *r) {
 }
 
 /* needs_walk: also notes whose, for apply_send_walk. */
-static bool needs_walk(struct turn *t, struct request *r) {
+static bool needs_walk(struct turn *t, struct request *r)
+{
     if (r->command->walk == NULL || r->walked || r->walk->kind == WALK_NONE)
         return false;
     t->walk_request = r;
     return true;
 }
 
-static bool watch_broken(struct turn *t, const struct session *s) {
+static bool watch_broken(struct turn *t, const struct session *s)
+{
     for (const struct watch *w = s->watches; w; w = w->next) {
         const struct entry *e = ws_find(t->ws, w->db, w->key);
         const int64_t now = e == NULL ? 0 : e->dirty ? REVISION_UNKNOWN : e->revision;
@@ -151,7 +168,8 @@ static bool watch_broken(struct turn *t, const struct session *s) {
  * A transaction that writes has relied on the absence of the keys that it watched or read: a row is put there in its
  * place, so that two cores cannot both do so.
  */
-static void pin_absence(void *arg, struct entry *e) {
+static void pin_absence(void *arg, struct entry *e)
+{
     (void)arg;
     if (e->loaded == NEED_NOTHING || e->row || e->exists || e->dirty)
         return;
@@ -159,18 +177,21 @@ static void pin_absence(void *arg, struct entry *e) {
     e->value_changed = true;
 }
 
-static void pin_absences(struct turn *t, struct part *p, struct request *r) {
-    if (t->kind != TURN_WRITE || !r->writes || (r->body->next == NULL && p->session->watches == NULL))
+static void pin_absences(struct turn *t, struct part *p, struct request *r)
+{
+    if (t->kind != TURN_WRITE || !r->writes ||
+        (r->body->next == NULL && p->session->watches == NULL))
         return;
     ws_observe(t->ws, pin_absence, NULL);
     declare_unit(t, p->session, r, p->vars);
     ws_observe(t->ws, NULL, NULL);
 }
 
-static enum unit_status run_exec(struct turn *t, struct part *p, struct request *r) {
+static enum unit_status run_exec(struct turn *t, struct part *p, struct request *r)
+{
     struct session *s = p->session;
     if (!p->in_exec) {
-        struct resp_writer writer = {&t->replies, s->vars.protocol};
+        struct resp_writer writer = { &t->replies, s->vars.protocol };
         if (watch_broken(t, s)) {
             resp_null_array(&writer);
             return UNIT_RAN;
@@ -181,7 +202,8 @@ static enum unit_status run_exec(struct turn *t, struct part *p, struct request 
         resp_array(&writer, n);
         p->in_exec = true;
         p->body = r->body;
-        pin_absences(t, p, r); /* before the commands: what they write themselves is then written over it */
+        pin_absences(
+            t, p, r); /* before the commands: what they write themselves is then written over it */
     }
     for (; p->body; p->body = p->body->next) {
         if (needs_walk(t, p->body))
@@ -193,7 +215,8 @@ static enum unit_status run_exec(struct turn *t, struct part *p, struct request 
 }
 
 /* A client that does not read, or a turn that has grown large: the rest waits for another turn. */
-static bool must_wait(const struct turn *t, const struct part *p) {
+static bool must_wait(const struct turn *t, const struct part *p)
+{
     const struct session *s = p->session;
     if (buf_len(&t->replies) > TURN_LOAD_BUDGET)
         return true;
@@ -201,7 +224,8 @@ static bool must_wait(const struct turn *t, const struct part *p) {
     return s->life != SESSION_GONE && (buf_len(&s->out) > 0 || (int64_t)produced >= s->credit);
 }
 
-static enum unit_status check_values(struct turn *t, struct part *p, struct request *r) {
+static enum unit_status check_values(struct turn *t, struct part *p, struct request *r)
+{
     const struct withheld found = find_withheld(t, p, r);
     if (found.bytes == 0)
         return UNIT_RAN;
@@ -210,9 +234,10 @@ static enum unit_status check_values(struct turn *t, struct part *p, struct requ
         return UNIT_LATER;
     }
     if (found.bytes > UNIT_LOAD_MAX) {
-        struct resp_writer writer = {&t->replies, p->session->vars.protocol};
-        resp_error(&writer, "ERR the values of this command have %zu bytes together, the most is %d", found.bytes,
-                   UNIT_LOAD_MAX);
+        struct resp_writer writer = { &t->replies, p->session->vars.protocol };
+        resp_error(&writer,
+                   "ERR the values of this command have %zu bytes together, the most is %d",
+                   found.bytes, UNIT_LOAD_MAX);
         return UNIT_LATER;
     }
     const bool first = t->part == 0 && p->done == 0;
@@ -221,7 +246,8 @@ static enum unit_status check_values(struct turn *t, struct part *p, struct requ
     return UNIT_NEEDS_VALUES;
 }
 
-static enum unit_status run_unit(struct turn *t, struct part *p, struct request *r) {
+static enum unit_status run_unit(struct turn *t, struct part *p, struct request *r)
+{
     if (!p->in_exec) {
         const size_t before = buf_len(&t->replies);
         const enum unit_status values = check_values(t, p, r);
@@ -238,7 +264,8 @@ static enum unit_status run_unit(struct turn *t, struct part *p, struct request 
     return UNIT_RAN;
 }
 
-static enum unit_status run_part(struct turn *t, struct part *p) {
+static enum unit_status run_part(struct turn *t, struct part *p)
+{
     if (p->done == 0 && !p->in_exec) {
         p->reply_start = buf_len(&t->replies);
         p->next = p->units.first;
@@ -257,7 +284,8 @@ static enum unit_status run_part(struct turn *t, struct part *p) {
     return UNIT_RAN;
 }
 
-enum apply_status apply_run(struct turn *t) {
+enum apply_status apply_run(struct turn *t)
+{
     for (; t->part < t->part_count; t->part++) {
         switch (run_part(t, &t->parts[t->part])) {
         case UNIT_RAN:
@@ -274,15 +302,18 @@ enum apply_status apply_run(struct turn *t) {
     return APPLY_DONE;
 }
 
-void apply_send_walk(struct turn *t) {
+void apply_send_walk(struct turn *t)
+{
     store_walk(t->store, t->walk_request->walk);
 }
 
-void apply_walked(struct turn *t) {
+void apply_walked(struct turn *t)
+{
     t->walk_request->walked = true;
 }
 
-void apply_rewind(struct turn *t) {
+void apply_rewind(struct turn *t)
+{
     buf_clear(&t->replies);
     t->part = 0;
     t->withheld_count = 0;

@@ -10,10 +10,18 @@
 enum {
     TURN_LOAD_BUDGET = 16 * 1024 * 1024, /* bytes of values that a turn loads */
     TURN_REPLIES_MAX = 1 << 30,
-    UNIT_LOAD_MAX = 128 * 1024 * 1024, /* bytes of values that one command or transaction may load */
+    UNIT_LOAD_MAX =
+        128 * 1024 * 1024, /* bytes of values that one command or transaction may load */
 };
 
-enum turn_step { STEP_IDLE, STEP_NAMING, STEP_LOADING, STEP_WALKING, STEP_COMMITTING, STEP_CLOSING };
+enum turn_step {
+    STEP_IDLE,
+    STEP_NAMING,
+    STEP_LOADING,
+    STEP_WALKING,
+    STEP_COMMITTING,
+    STEP_CLOSING
+};
 
 enum refused { REFUSED_CONFLICT, REFUSED_FENCE, REFUSED_READ_ONLY, REFUSED_ERROR };
 
@@ -21,11 +29,11 @@ enum refused { REFUSED_CONFLICT, REFUSED_FENCE, REFUSED_READ_ONLY, REFUSED_ERROR
 struct part {
     struct session *session;
     struct request_list units;
-    size_t done;              /* units run so far, from the first */
-    struct request *next;     /* the unit to run next */
-    struct request *body;     /* in_exec: the command of its body to run next */
-    bool in_exec;             /* stopped inside a transaction */
-    size_t reply_start;       /* in the turn's replies */
+    size_t done;          /* units run so far, from the first */
+    struct request *next; /* the unit to run next */
+    struct request *body; /* in_exec: the command of its body to run next */
+    bool in_exec;         /* stopped inside a transaction */
+    size_t reply_start;   /* in the turn's replies */
     size_t reply_len;
     struct session_vars vars; /* as they were before: put back when the turn starts again */
 };
@@ -66,12 +74,12 @@ struct turn {
 
 enum apply_status { APPLY_DONE, APPLY_NEEDS_VALUES, APPLY_NEEDS_WALK };
 
-void apply_declare(struct turn *t);  /* tells the working set what the units need */
+void apply_declare(struct turn *t); /* tells the working set what the units need */
 bool apply_has_loads(const struct turn *t);
 bool apply_has_dirty(const struct turn *t);
 enum apply_status apply_run(struct turn *t); /* runs units from where it stopped */
 void apply_send_walk(struct turn *t);
-void apply_walked(struct turn *t);   /* the walk that was sent has its answer */
-void apply_rewind(struct turn *t);   /* back to the start: replies dropped, sessions as before */
+void apply_walked(struct turn *t); /* the walk that was sent has its answer */
+void apply_rewind(struct turn *t); /* back to the start: replies dropped, sessions as before */
 
 #endif

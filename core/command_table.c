@@ -99,7 +99,7 @@ static void reply_unknown_sub(const struct command *container, struct slice name
                               struct resp_writer *reply)
 {
     char upper[NAME_MAX_LENGTH] = { 0 };
-    for (size_t i = 0; container->name[i] != '\0' && i < sizeof(upper) - 1; i++) {
+    for (size_t i = 0; i < sizeof(upper) - 1 && container->name[i] != '\0'; i++) {
         char c = container->name[i];
         upper[i] = c >= 'a' && c <= 'z' ? (char)(c - ('a' - 'A')) : c;
     }

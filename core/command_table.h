@@ -19,15 +19,15 @@ struct command;
  */
 struct call {
     const struct command *command; /* the subcommand's row, where there is one */
-    const struct slice *argv;      /* argv[0] is the command's name; live until the turn is settled */
+    const struct slice *argv; /* argv[0] is the command's name; live until the turn is settled */
     uint32_t argc;
-    uint32_t db;                   /* the session's selected database, as db_ref */
-    int64_t now_ms;                /* unix ms on the database's clock, one value for the whole turn */
-    struct working_set *ws;        /* NULL for CMD_LOCAL commands */
-    struct walk *walk;             /* answered, for rows with a walk function */
+    uint32_t db;            /* the session's selected database, as db_ref */
+    int64_t now_ms;         /* unix ms on the database's clock, one value for the whole turn */
+    struct working_set *ws; /* NULL for CMD_LOCAL commands */
+    struct walk *walk;      /* answered, for rows with a walk function */
     struct session *session;
     struct core *core;
-    struct resp_writer *reply;     /* exactly one reply is written */
+    struct resp_writer *reply; /* exactly one reply is written */
 };
 
 typedef void command_fn(struct call *call);
@@ -47,8 +47,10 @@ enum command_flag {
     CMD_FAST = 1 << 3,
     CMD_ADMIN = 1 << 4,
     CMD_NO_MULTI = 1 << 5, /* refused inside MULTI */
-    CMD_IN_MULTI = 1 << 6, /* runs at once inside MULTI instead of being queued: EXEC DISCARD MULTI WATCH QUIT RESET */
-    CMD_SELECT = 1 << 7,   /* changes the selected database */
+    CMD_IN_MULTI =
+        1
+        << 6, /* runs at once inside MULTI instead of being queued: EXEC DISCARD MULTI WATCH QUIT RESET */
+    CMD_SELECT = 1 << 7, /* changes the selected database */
     CMD_NO_AUTH = 1 << 8,
     CMD_PUBSUB = 1 << 9,
     CMD_BLOCKING = 1 << 10,
@@ -56,16 +58,29 @@ enum command_flag {
     CMD_NOSCRIPT = 1 << 12,
     CMD_LOADING = 1 << 13,
     CMD_STALE = 1 << 14,
-    CMD_ALONE = 1 << 15,   /* a unit of its own in a read turn that changes the session when it runs: WATCH */
-    CMD_EXEC = 1 << 16,    /* dispatch turns the queued commands into one unit */
+    CMD_ALONE =
+        1 << 15, /* a unit of its own in a read turn that changes the session when it runs: WATCH */
+    CMD_EXEC = 1 << 16, /* dispatch turns the queued commands into one unit */
 };
 
 /* ACL categories, as Redis names them (@read, @write, …). */
 enum command_category {
-    CAT_KEYSPACE = 1 << 0, CAT_READ = 1 << 1, CAT_WRITE = 1 << 2, CAT_SET = 1 << 3, CAT_STRING = 1 << 4,
-    CAT_BITMAP = 1 << 5, CAT_HYPERLOGLOG = 1 << 6, CAT_PUBSUB = 1 << 7, CAT_ADMIN = 1 << 8, CAT_FAST = 1 << 9,
-    CAT_SLOW = 1 << 10, CAT_DANGEROUS = 1 << 11, CAT_CONNECTION = 1 << 12, CAT_TRANSACTION = 1 << 13,
-    CAT_BLOCKING = 1 << 14, CAT_SCRIPTING = 1 << 15,
+    CAT_KEYSPACE = 1 << 0,
+    CAT_READ = 1 << 1,
+    CAT_WRITE = 1 << 2,
+    CAT_SET = 1 << 3,
+    CAT_STRING = 1 << 4,
+    CAT_BITMAP = 1 << 5,
+    CAT_HYPERLOGLOG = 1 << 6,
+    CAT_PUBSUB = 1 << 7,
+    CAT_ADMIN = 1 << 8,
+    CAT_FAST = 1 << 9,
+    CAT_SLOW = 1 << 10,
+    CAT_DANGEROUS = 1 << 11,
+    CAT_CONNECTION = 1 << 12,
+    CAT_TRANSACTION = 1 << 13,
+    CAT_BLOCKING = 1 << 14,
+    CAT_SCRIPTING = 1 << 15,
 };
 
 /*
@@ -109,7 +124,8 @@ const struct command *command_find_sub(const struct command *container, struct s
  * command_resolve is the first gates of dispatch: name, subcommand, arity. It returns the row to run, or NULL after
  * writing Redis's error reply.
  */
-const struct command *command_resolve(const struct slice *argv, uint32_t argc, struct resp_writer *reply);
+const struct command *command_resolve(const struct slice *argv, uint32_t argc,
+                                      struct resp_writer *reply);
 
 /* The whole table, sorted by name. */
 extern const struct command command_rows[];
@@ -121,15 +137,15 @@ extern const size_t command_row_count;
 void command_needs(const struct call *call);
 
 /* call_keys visits the key positions of a call (ACL, COMMAND GETKEYS); returns the count, keys[i] up to max. */
-size_t command_keys(const struct command *command, const struct slice *argv, uint32_t argc, struct slice *keys,
-                    size_t max);
+size_t command_keys(const struct command *command, const struct slice *argv, uint32_t argc,
+                    struct slice *keys, size_t max);
 
 bool command_arity_ok(const struct command *command, uint32_t argc);
 
 /* Replies that many commands share; each is one whole error reply. */
 void reply_wrong_arity(struct resp_writer *reply, const struct command *command);
-void reply_syntax_error(struct call *call);  /* -ERR syntax error */
-void reply_not_integer(struct call *call);   /* -ERR value is not an integer or out of range */
+void reply_syntax_error(struct call *call); /* -ERR syntax error */
+void reply_not_integer(struct call *call);  /* -ERR value is not an integer or out of range */
 /* call_i64 parses argument i or writes reply_not_integer and returns false. */
 MUST_CHECK bool call_i64(struct call *call, uint32_t i, int64_t *out);
 bool call_arg_is(const struct call *call, uint32_t i, const char *word); /* case-insensitive */

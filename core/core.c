@@ -9,37 +9,45 @@
 #include "link_server.h"
 #include "session_private.h"
 
-const struct core_options *core_options(const struct core *core) {
+const struct core_options *core_options(const struct core *core)
+{
     return &core->options;
 }
 
-struct core_metrics *core_metrics(struct core *core) {
+struct core_metrics *core_metrics(struct core *core)
+{
     return &core->metrics;
 }
 
-const char *core_database_state(const struct core *core) {
+const char *core_database_state(const struct core *core)
+{
     return lanes_state(core->lanes);
 }
 
-struct slice core_database_version(const struct core *core) {
+struct slice core_database_version(const struct core *core)
+{
     return slice_of(core->server_version);
 }
 
-int64_t core_now_ms(const struct core *core) {
+int64_t core_now_ms(const struct core *core)
+{
     return (int64_t)(uv_hrtime() / 1000000) + core->clock_offset;
 }
 
-bool core_key_counts(const struct core *core, size_t index, struct core_key_count *out) {
+bool core_key_counts(const struct core *core, size_t index, struct core_key_count *out)
+{
     return expiry_key_count(core->expiry, index, out);
 }
 
-bool core_gateway_stat(const struct core *core, size_t index, struct slice *name, int64_t *value) {
+bool core_gateway_stat(const struct core *core, size_t index, struct slice *name, int64_t *value)
+{
     return link_stat(core->links, index, name, value);
 }
 
 /* --- sessions ------------------------------------------------------------------------------- */
 
-void core_add_session(struct core *core, struct session *s) {
+void core_add_session(struct core *core, struct session *s)
+{
     s->all.prev = core->last_session;
     if (core->last_session)
         core->last_session->all.next = s;
@@ -50,7 +58,8 @@ void core_add_session(struct core *core, struct session *s) {
     core->metrics.sessions_opened++;
 }
 
-void core_remove_session(struct core *core, struct session *s) {
+void core_remove_session(struct core *core, struct session *s)
+{
     if (s->all.prev)
         s->all.prev->all.next = s->all.next;
     else
@@ -62,7 +71,8 @@ void core_remove_session(struct core *core, struct session *s) {
     core->metrics.sessions_now--;
 }
 
-void core_each_session(struct core *core, void (*visit)(struct session *s, void *arg), void *arg) {
+void core_each_session(struct core *core, void (*visit)(struct session *s, void *arg), void *arg)
+{
     for (struct session *s = core->first_session, *next; s; s = next) {
         next = s->all.next;
         if (s->life != SESSION_GONE)
@@ -70,7 +80,8 @@ void core_each_session(struct core *core, void (*visit)(struct session *s, void 
     }
 }
 
-struct session *core_find_session(struct core *core, uint64_t id) {
+struct session *core_find_session(struct core *core, uint64_t id)
+{
     struct session *s = core->first_session;
     while (s && (s->id != id || s->life == SESSION_GONE))
         s = s->all.next;

@@ -11,9 +11,9 @@ struct session;
 
 /* Options that commands and limits read; fixed after start. */
 struct core_options {
-    int64_t max_key;      /* bytes */
-    int64_t max_value;    /* bytes */
-    int64_t databases;    /* 16 */
+    int64_t max_key;   /* bytes */
+    int64_t max_value; /* bytes */
+    int64_t databases; /* 16 */
     int64_t pool_size;
     int64_t store_timeout_ms;
     const char *socket_path;
@@ -24,11 +24,11 @@ const struct core_options *core_options(const struct core *core);
 struct core_metrics {
     int64_t started_ms;
     uint64_t sessions_opened;
-    uint64_t sessions_now;      /* gauge */
+    uint64_t sessions_now; /* gauge */
     uint64_t commands;
     uint64_t errors;
     uint64_t turns_write, turns_read, turns_restarted, turns_recovered;
-    uint64_t units_write, units_read;   /* commands (or transactions) in those turns */
+    uint64_t units_write, units_read; /* commands (or transactions) in those turns */
     uint64_t keyspace_hits, keyspace_misses, expired_keys;
     uint64_t link_bytes_in, link_bytes_out;
     uint64_t connections_lost;  /* to PostgreSQL */

@@ -24,8 +24,8 @@ struct core {
     struct session *first_session; /* in order of id */
     struct session *last_session;
     uint64_t last_session_id;
-    struct buf scratch;     /* the reply of a command that runs at once */
-    int64_t clock_offset;   /* database's unix ms minus monotonic ms */
+    struct buf scratch;   /* the reply of a command that runs at once */
+    int64_t clock_offset; /* database's unix ms minus monotonic ms */
     char server_version[32];
 };
 

@@ -15,23 +15,27 @@ enum verdict {
 
 /* --- answers at once ------------------------------------------------------------------------ */
 
-static struct resp_writer begin_reply(struct session *s) {
+static struct resp_writer begin_reply(struct session *s)
+{
     buf_clear(&s->core->scratch);
-    return (struct resp_writer){&s->core->scratch, s->vars.protocol};
+    return (struct resp_writer){ &s->core->scratch, s->vars.protocol };
 }
 
-static void send_reply(struct session *s) {
+static void send_reply(struct session *s)
+{
     s->commands++;
     s->core->metrics.commands++;
     link_reply(s, buf_slice(&s->core->scratch), 1);
 }
 
-static void drop_request(struct session *s) {
+static void drop_request(struct session *s)
+{
     request_free(request_pop(&s->queue));
 }
 
 /* A refusal inside MULTI spoils the transaction, as in Redis. The reply is in the scratch buffer. */
-static enum verdict refuse(struct session *s) {
+static enum verdict refuse(struct session *s)
+{
     if (s->multi)
         s->multi->failed = true;
     s->core->metrics.errors++;
@@ -40,7 +44,8 @@ static enum verdict refuse(struct session *s) {
     return DONE;
 }
 
-static void run_at_once(struct session *s, struct request *r) {
+static void run_at_once(struct session *s, struct request *r)
+{
     struct resp_writer writer = begin_reply(s);
     const struct call call = {
         .command = r->command,
@@ -61,7 +66,8 @@ static void run_at_once(struct session *s, struct request *r) {
 
 /* --- gates ------------------------------------------------------------------------------------ */
 
-static bool key_too_long(const struct session *s, const struct request *r, struct resp_writer *w) {
+static bool key_too_long(const struct session *s, const struct request *r, struct resp_writer *w)
+{
     const size_t most = (size_t)s->core->options.max_key;
     struct slice few[16];
     struct slice *keys = few;
@@ -80,36 +86,43 @@ static bool key_too_long(const struct session *s, const struct request *r, struc
     return i < n;
 }
 
-static bool argument_too_long(const struct session *s, const struct request *r, struct resp_writer *w) {
+static bool argument_too_long(const struct session *s, const struct request *r,
+                              struct resp_writer *w)
+{
     const size_t most = (size_t)s->core->options.max_value;
     for (uint32_t i = 1; i < r->argc; i++) {
         if (r->argv[i].len <= most)
             continue;
-        resp_error(w, "ERR the value has %zu bytes, the most is %zu (--max-value)", r->argv[i].len, most);
+        resp_error(w, "ERR the value has %zu bytes, the most is %zu (--max-value)", r->argv[i].len,
+                   most);
         return true;
     }
     return false;
 }
 
-static bool too_long(const struct session *s, const struct request *r, struct resp_writer *w) {
+static bool too_long(const struct session *s, const struct request *r, struct resp_writer *w)
+{
     return key_too_long(s, r, w) || argument_too_long(s, r, w);
 }
 
-static void make_unit(struct session *s, struct request *r) {
+static void make_unit(struct session *s, struct request *r)
+{
     r = request_pop(&s->queue);
     s->unit_writes += r->writes;
     request_push(&s->units, r);
 }
 
 /* An EXEC or a WATCH changes what the gates depend on: nothing joins it, and a WATCH joins nothing. */
-static bool can_join(const struct session *s, const struct request *r) {
+static bool can_join(const struct session *s, const struct request *r)
+{
     const struct request *last = s->units.last;
     if (last == NULL)
         return true;
     return !(r->command->flags & CMD_ALONE) && !(last->command->flags & (CMD_ALONE | CMD_EXEC));
 }
 
-static void take_body(struct session *s, struct request *r) {
+static void take_body(struct session *s, struct request *r)
+{
     struct request_list *queued = &s->multi->queued;
     r->body = queued->first;
     for (struct request *b = r->body; b; b = b->next) {
@@ -117,12 +130,13 @@ static void take_body(struct session *s, struct request *r) {
         r->walks = r->walks || b->walks;
         r->snapshot = r->snapshot || b->walks || b->command->flags & CMD_SELECT;
     }
-    *queued = (struct request_list){NULL, NULL, 0};
+    *queued = (struct request_list){ NULL, NULL, 0 };
     free(s->multi);
     s->multi = NULL;
 }
 
-static enum verdict exec(struct session *s, struct request *r) {
+static enum verdict exec(struct session *s, struct request *r)
+{
     if (s->units.count)
         return WAIT;
     if (s->multi == NULL) {
@@ -141,7 +155,8 @@ static enum verdict exec(struct session *s, struct request *r) {
     return DONE;
 }
 
-static enum verdict queue_in_multi(struct session *s, struct request *r) {
+static enum verdict queue_in_multi(struct session *s, struct request *r)
+{
     struct resp_writer w = begin_reply(s);
     if (r->command->flags & CMD_NO_MULTI) {
         resp_error(&w, "ERR Command not allowed inside a transaction");
@@ -154,7 +169,8 @@ static enum verdict queue_in_multi(struct session *s, struct request *r) {
 }
 
 /* admit is the list of gates, in order: name and arity, limits, transaction, then by kind. */
-static enum verdict admit(struct session *s, struct request *r) {
+static enum verdict admit(struct session *s, struct request *r)
+{
     struct resp_writer w = begin_reply(s);
     r->command = command_resolve(r->argv, r->argc, &w);
     if (r->command == NULL || too_long(s, r, &w))
@@ -178,24 +194,29 @@ static enum verdict admit(struct session *s, struct request *r) {
     return DONE;
 }
 
-static void pump(struct session *s) {
+static void pump(struct session *s)
+{
     while (s->place != SESSION_IN_TURN && s->life != SESSION_QUITTING && s->queue.first)
         if (admit(s, s->queue.first) == WAIT)
             break;
     lanes_place(s->core->lanes, s);
 }
 
-void dispatch_request(struct session *s, struct request *r) {
+void dispatch_request(struct session *s, struct request *r)
+{
     s->last_ms = r->arrived_ms;
     request_push(&s->queue, r);
     pump(s);
 }
 
-static bool finished(const struct session *s) {
-    return s->life == SESSION_GONE && s->place != SESSION_IN_TURN && s->units.count == 0 && s->queue.count == 0;
+static bool finished(const struct session *s)
+{
+    return s->life == SESSION_GONE && s->place != SESSION_IN_TURN && s->units.count == 0 &&
+           s->queue.count == 0;
 }
 
-void dispatch_resume(struct session *s) {
+void dispatch_resume(struct session *s)
+{
     lanes_forget(s->core->lanes, s); /* out of its turn; pump places it anew */
     pump(s);
     if (!finished(s))

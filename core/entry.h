@@ -28,7 +28,8 @@ enum entry_need {
  * db: a database of a keyspace, as one number: keyspace index << 16 | database number.
  * Keyspace 0 is the common one.
  */
-static inline uint32_t db_ref(uint32_t keyspace, uint32_t number) {
+static inline uint32_t db_ref(uint32_t keyspace, uint32_t number)
+{
     return keyspace << 16 | number;
 }
 
@@ -50,7 +51,8 @@ struct entry {
     /* what the commands made of it */
     bool exists; /* present and not expired; meaningful once loaded or written */
     bool dirty;  /* to be stored */
-    bool value_changed; /* Store writes the value too; else only expiry and revision (EXPIRE, PERSIST) */
+    bool
+        value_changed; /* Store writes the value too; else only expiry and revision (EXPIRE, PERSIST) */
     struct slice value;
     size_t length;      /* of the value, also where only NEED_META was loaded */
     int64_t expires_at; /* unix ms on the database's clock; 0: never */

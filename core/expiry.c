@@ -14,9 +14,9 @@
 
 enum {
     TICK_MS = 1000,
-    SOON_MS = 20,         /* the next batch, while there is more */
+    SOON_MS = 20, /* the next batch, while there is more */
     BATCH_ROWS = 1000,
-    GRACE_MS = 60 * 1000, /* longer than a turn can last: --store-timeout is bounded by it in main.c's check */
+    GRACE_MS = 60 * 1000, /* longer than a statement can be under way */
     COUNT_EVERY_MS = 10 * 1000,
     CLOCK_EVERY_MS = 60 * 1000,
     WRITER_KEPT_MS = 7 * 24 * 3600 * 1000,
@@ -38,39 +38,46 @@ struct expiry {
     size_t count_count;
 };
 
-static int64_t monotonic_ms(void) {
+static int64_t monotonic_ms(void)
+{
     return (int64_t)(uv_hrtime() / 1000000);
 }
 
-static bool on_purged(void *arg, PGresult *r) {
+static bool on_purged(void *arg, struct pg_result *r)
+{
     struct expiry *x = arg;
-    const long rows = strtol(PQcmdTuples(r), NULL, 10);
+    const int64_t rows = pg_changed_rows(r);
     x->core->metrics.expired_keys += (uint64_t)rows;
     x->more = x->more || rows == BATCH_ROWS;
     return false;
 }
 
-static bool on_counted(void *arg, PGresult *r) {
+static bool on_counted(void *arg, struct pg_result *r)
+{
     struct expiry *x = arg;
     x->count_count = 0;
-    for (int i = 0; i < PQntuples(r) && i < COUNTS_MAX; i++)
-        x->counts[x->count_count++] = (struct core_key_count){(uint32_t)pg_get_int(r, i, 0), pg_get_int(r, i, 1),
-                                                              pg_get_int(r, i, 2)};
+    for (int i = 0; i < pg_row_count(r) && i < COUNTS_MAX; i++)
+        x->counts[x->count_count++] =
+            (struct core_key_count){ (uint32_t)pg_get_int(r, i, 0), pg_get_int(r, i, 1),
+                                     pg_get_int(r, i, 2) };
     return false;
 }
 
-static bool on_clock(void *arg, PGresult *r) {
+static bool on_clock(void *arg, struct pg_result *r)
+{
     struct expiry *x = arg;
     x->core->clock_offset = pg_get_int(r, 0, 0) - (x->clock_sent_ms + monotonic_ms()) / 2;
     return false;
 }
 
-static void query(struct expiry *x, enum sql_id id, pg_result_fn *fn) {
+static void query(struct expiry *x, enum sql_id id, pg_result_fn *fn)
+{
     pg_conn_query(x->conn, id, &x->params, 0, fn, x);
     pg_params_clear(&x->params);
 }
 
-static void purge_rows(struct expiry *x, int64_t before) {
+static void purge_rows(struct expiry *x, int64_t before)
+{
     pg_int8(&x->params, before);
     pg_int8(&x->params, BATCH_ROWS);
     query(x, SQL_PURGE, on_purged);
@@ -81,7 +88,8 @@ static void purge_rows(struct expiry *x, int64_t before) {
     query(x, SQL_PURGE_SPACE_ROWS, on_purged);
 }
 
-static void purge_records(struct expiry *x, int64_t now, int64_t before) {
+static void purge_records(struct expiry *x, int64_t now, int64_t before)
+{
     pg_int8(&x->params, before);
     query(x, SQL_PURGE_SPACES, NULL);
     pg_int8(&x->params, now - WRITER_KEPT_MS);
@@ -89,7 +97,8 @@ static void purge_records(struct expiry *x, int64_t now, int64_t before) {
     query(x, SQL_PURGE_WRITERS, NULL);
 }
 
-static void read_clock(struct expiry *x, uint64_t now) {
+static void read_clock(struct expiry *x, uint64_t now)
+{
     if (now - x->clock_ms < CLOCK_EVERY_MS)
         return;
     x->clock_ms = now;
@@ -97,7 +106,8 @@ static void read_clock(struct expiry *x, uint64_t now) {
     query(x, SQL_CLOCK, on_clock);
 }
 
-static void count_keys(struct expiry *x, uint64_t now) {
+static void count_keys(struct expiry *x, uint64_t now)
+{
     if (!x->counts_wanted || (x->counted_ms && now - x->counted_ms < COUNT_EVERY_MS))
         return;
     x->counted_ms = now;
@@ -108,18 +118,21 @@ static void count_keys(struct expiry *x, uint64_t now) {
 
 static void schedule(struct expiry *x);
 
-static void on_end(void *arg, enum pg_group_status status, const char *sqlstate, const char *message) {
+static void on_end(void *arg, enum pg_group_status status, const char *sqlstate,
+                   const char *message)
+{
     struct expiry *x = arg;
     if (status == PG_GROUP_FAILED)
-        log_event(LOG_WARNING, "the purge failed; it will be tried again", LF_STR("sqlstate", sqlstate),
-                  LF_STR("error", message));
+        log_event(LOG_WARNING, "the purge failed; it will be tried again",
+                  LF_STR("sqlstate", sqlstate), LF_STR("error", message));
     if (status != PG_GROUP_LOST)
         lanes_give_back(x->core->lanes, x->lane);
     x->conn = NULL;
     schedule(x);
 }
 
-static void on_timer(uv_timer_t *timer) {
+static void on_timer(uv_timer_t *timer)
+{
     struct expiry *x = timer->data;
     x->conn = lanes_borrow(x->core->lanes, &x->lane);
     if (x->conn == NULL) {
@@ -136,11 +149,13 @@ static void on_timer(uv_timer_t *timer) {
     pg_conn_end_group(x->conn, on_end, x);
 }
 
-static void schedule(struct expiry *x) {
+static void schedule(struct expiry *x)
+{
     uv_timer_start(x->timer, on_timer, x->more ? SOON_MS : TICK_MS, 0);
 }
 
-struct expiry *expiry_new(struct core *core) {
+struct expiry *expiry_new(struct core *core)
+{
     struct expiry *x = mem_zalloc(sizeof(*x));
     x->core = core;
     x->counts_wanted = true;
@@ -151,15 +166,18 @@ struct expiry *expiry_new(struct core *core) {
     return x;
 }
 
-void expiry_start(struct expiry *x) {
+void expiry_start(struct expiry *x)
+{
     schedule(x);
 }
 
-static void free_handle(uv_handle_t *handle) {
+static void free_handle(uv_handle_t *handle)
+{
     free(handle);
 }
 
-void expiry_free(struct expiry *x) {
+void expiry_free(struct expiry *x)
+{
     if (x == NULL)
         return;
     uv_close((uv_handle_t *)x->timer, free_handle);
@@ -167,7 +185,8 @@ void expiry_free(struct expiry *x) {
     free(x);
 }
 
-bool expiry_key_count(struct expiry *x, size_t index, struct core_key_count *out) {
+bool expiry_key_count(struct expiry *x, size_t index, struct core_key_count *out)
+{
     x->counts_wanted = true;
     if (index >= x->count_count)
         return false;

@@ -11,29 +11,34 @@ struct identity_table {
     struct identity *bucket[BUCKETS];
 };
 
-struct identity_table *identity_table_new(void) {
+struct identity_table *identity_table_new(void)
+{
     struct identity_table *t = mem_zalloc(sizeof(*t));
     if (getrandom(&t->seed, sizeof(t->seed), 0) != sizeof(t->seed))
         abort();
     return t;
 }
 
-void identity_table_free(struct identity_table *t) {
+void identity_table_free(struct identity_table *t)
+{
     free(t);
 }
 
-static struct identity **bucket_of(struct identity_table *t, struct slice name) {
+static struct identity **bucket_of(struct identity_table *t, struct slice name)
+{
     return &t->bucket[slice_hash(name, t->seed) % BUCKETS];
 }
 
-struct identity *identity_find(struct identity_table *t, struct slice name) {
+struct identity *identity_find(struct identity_table *t, struct slice name)
+{
     struct identity *i = *bucket_of(t, name);
     while (i && !slice_eq(i->name, name))
         i = i->next;
     return i;
 }
 
-struct identity *identity_ref(struct identity_table *t, struct slice name) {
+struct identity *identity_ref(struct identity_table *t, struct slice name)
+{
     struct identity *i = identity_find(t, name);
     if (i == NULL) {
         struct identity **bucket = bucket_of(t, name);
@@ -46,7 +51,8 @@ struct identity *identity_ref(struct identity_table *t, struct slice name) {
     return i;
 }
 
-void identity_unref(struct identity_table *t, struct identity *identity) {
+void identity_unref(struct identity_table *t, struct identity *identity)
+{
     if (--identity->refs > 0)
         return;
     struct identity **link = bucket_of(t, identity->name);

@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "turn.h"
@@ -12,8 +14,9 @@
 enum {
     WRITE_LANE = 0,
     TICK_MS = 100,
-    BATCH = 128,         /* sessions waiting that are worth another read lane */
-    SLOW_TURN_MS = 3,    /* or a read turn that has been out for so long */
+    BATCH = 128,      /* sessions waiting that are worth another read lane */
+    SLOW_TURN_MS = 3, /* or a read turn that has been out for so long */
+    HOLD_US = 200,    /* how long a turn waits at most for sessions that are expected */
 };
 
 enum lane_state {
@@ -29,15 +32,21 @@ struct lane {
     struct lanes *lanes;
     unsigned index;
     enum lane_state state;
-    struct turn *turn;  /* one for each lane, used again and again */
-    bool holds_turn;    /* the turn has units: running, or kept while the lane recovers */
-    bool in_doubt;      /* of the held turn, or of one that was answered UNCERTAIN */
+    struct turn *turn; /* one for each lane, used again and again */
+    bool holds_turn;   /* the turn has units: running, or kept while the lane recovers */
+    bool in_doubt;     /* of the held turn, or of one that was answered UNCERTAIN */
 };
 
+/*
+ * Sessions that wait for a turn. Under load, turns that start at the first arrival are small and dear: so a turn holds
+ * for as many sessions as the last one had, and a few more, but not for long. A lone client is never held.
+ */
 struct waiting {
     struct session *first;
     struct session *last;
     size_t count;
+    size_t expected;   /* sessions that are worth waiting for */
+    uint64_t since_ns; /* when the first of them came, or the lane was free for them */
 };
 
 struct lanes {
@@ -55,11 +64,17 @@ struct lanes {
     enum pg_loss loss;  /* why the write lane is down */
     uv_timer_t *tick;
     uv_timer_t *slow;
+    uv_poll_t *hold; /* a timerfd: libuv's own timers count milliseconds */
+    int hold_fd;
+    bool holding; /* it is armed */
 };
 
 /* --- waiting sessions ----------------------------------------------------------------------- */
 
-static void waiting_add(struct waiting *w, struct session *s) {
+static void waiting_add(struct waiting *w, struct session *s)
+{
+    if (w->count == 0)
+        w->since_ns = uv_hrtime();
     s->waiting.prev = w->last;
     s->waiting.next = NULL;
     if (w->last)
@@ -70,7 +85,8 @@ static void waiting_add(struct waiting *w, struct session *s) {
     w->count++;
 }
 
-static void waiting_remove(struct waiting *w, struct session *s) {
+static void waiting_remove(struct waiting *w, struct session *s)
+{
     if (s->waiting.prev)
         s->waiting.prev->waiting.next = s->waiting.next;
     else
@@ -83,7 +99,8 @@ static void waiting_remove(struct waiting *w, struct session *s) {
 }
 
 /* set_place is the one setter of a session's place. */
-static void set_place(struct lanes *l, struct session *s, enum session_place place) {
+static void set_place(struct lanes *l, struct session *s, enum session_place place)
+{
     if (s->place == place)
         return;
     if (s->place == SESSION_WAIT_READ || s->place == SESSION_WAIT_WRITE)
@@ -94,11 +111,13 @@ static void set_place(struct lanes *l, struct session *s, enum session_place pla
 }
 
 /* A client that does not take its replies starts no more commands; one that is gone gets none, so its commands run. */
-static bool may_start(const struct session *s) {
+static bool may_start(const struct session *s)
+{
     return s->life == SESSION_GONE || (s->credit > 0 && buf_len(&s->out) == 0);
 }
 
-void lanes_place(struct lanes *l, struct session *s) {
+void lanes_place(struct lanes *l, struct session *s)
+{
     if (s->place == SESSION_IN_TURN)
         return;
     if (s->units.count == 0 || !may_start(s))
@@ -107,36 +126,67 @@ void lanes_place(struct lanes *l, struct session *s) {
         set_place(l, s, s->unit_writes ? SESSION_WAIT_WRITE : SESSION_WAIT_READ);
 }
 
-void lanes_forget(struct lanes *l, struct session *s) {
+void lanes_forget(struct lanes *l, struct session *s)
+{
     set_place(l, s, SESSION_IDLE);
 }
 
 /* --- starting turns -------------------------------------------------------------------------- */
 
-static void gather(struct lanes *l, struct lane *lane, enum turn_kind kind) {
+static void gather(struct lanes *l, struct lane *lane, enum turn_kind kind)
+{
     struct waiting *w = &l->waiting[kind];
-    while (w->first && turn_add(lane->turn, w->first))
+    size_t sessions = 0;
+    for (; w->first && turn_add(lane->turn, w->first); sessions++)
         set_place(l, w->first, SESSION_IN_TURN);
+    w->expected = sessions + sessions / 4;
     lane->holds_turn = true;
 }
 
-static void run(struct lanes *l, struct lane *lane) {
+static void on_hold_over(uv_poll_t *poll, int status, int events)
+{
+    struct lanes *l = poll->data;
+    uint64_t expirations;
+    (void)status;
+    (void)events;
+    l->holding = read(l->hold_fd, &expirations, sizeof(expirations)) < 0 &&
+                 l->holding; /* lanes_run comes next */
+}
+
+/* hold says whether a turn should wait for more sessions, and sees to it that the loop wakes when it should not. */
+static bool hold(struct lanes *l, enum turn_kind kind)
+{
+    const struct waiting *w = &l->waiting[kind];
+    const uint64_t held_us = (uv_hrtime() - w->since_ns) / 1000;
+    if (w->count >= w->expected || held_us >= HOLD_US)
+        return false;
+    if (!l->holding) {
+        const struct itimerspec when = { .it_value.tv_nsec = (long)(HOLD_US - held_us + 1) * 1000 };
+        l->holding = timerfd_settime(l->hold_fd, 0, &when, NULL) == 0;
+    }
+    return l->holding;
+}
+
+static void run(struct lanes *l, struct lane *lane)
+{
     struct pg_conn *conn = pg_pool_conn(l->pool, lane->index);
     const bool write = lane->index == WRITE_LANE;
     lane->state = LANE_RUNNING;
     turn_run(lane->turn, conn, write ? &l->writer : NULL, !write && l->snapshot_next);
 }
 
-static void run_write_lane(struct lanes *l) {
+static void run_write_lane(struct lanes *l)
+{
     struct lane *lane = &l->lanes[WRITE_LANE];
-    if (lane->state != LANE_IDLE || l->waiting[TURN_WRITE].count == 0)
+    if (lane->state != LANE_IDLE || l->waiting[TURN_WRITE].count == 0 || hold(l, TURN_WRITE))
         return;
     gather(l, lane, TURN_WRITE);
     run(l, lane);
 }
 
 /* read_lane_wanted: a second lane costs batching, so it takes many waiting sessions or a turn that is slow. */
-static bool read_lane_wanted(const struct lanes *l) {
+static bool read_lane_wanted(const struct lanes *l)
+{
     uint64_t oldest = 0;
     bool any = false;
     for (unsigned i = WRITE_LANE + 1; i < l->count; i++) {
@@ -149,18 +199,21 @@ static bool read_lane_wanted(const struct lanes *l) {
     return !any || l->waiting[TURN_READ].count >= BATCH || oldest >= SLOW_TURN_MS;
 }
 
-static struct lane *idle_read_lane(struct lanes *l) {
+static struct lane *idle_read_lane(struct lanes *l)
+{
     for (unsigned i = WRITE_LANE + 1; i < l->count; i++)
         if (l->lanes[i].state == LANE_IDLE)
             return &l->lanes[i];
     return NULL;
 }
 
-static void on_slow(uv_timer_t *timer) {
+static void on_slow(uv_timer_t *timer)
+{
     (void)timer; /* waking the loop is enough: lanes_run looks again */
 }
 
-static void run_read_lanes(struct lanes *l) {
+static void run_read_lanes(struct lanes *l)
+{
     while (l->waiting[TURN_READ].count > 0) {
         struct lane *lane = idle_read_lane(l);
         if (lane == NULL)
@@ -170,17 +223,21 @@ static void run_read_lanes(struct lanes *l) {
                 uv_timer_start(l->slow, on_slow, SLOW_TURN_MS, 0);
             return;
         }
+        if (hold(l, TURN_READ))
+            return;
         gather(l, lane, TURN_READ);
         run(l, lane);
     }
 }
 
-void lanes_run(struct lanes *l) {
+void lanes_run(struct lanes *l)
+{
     run_write_lane(l);
     run_read_lanes(l);
 }
 
-bool lanes_busy(const struct lanes *l) {
+bool lanes_busy(const struct lanes *l)
+{
     for (unsigned i = 0; i < l->count; i++)
         if (l->lanes[i].holds_turn)
             return true;
@@ -192,13 +249,15 @@ bool lanes_busy(const struct lanes *l) {
 static void claim(struct lanes *l);
 static void recover(struct lanes *l);
 
-static void drop_write_lane(struct lanes *l, const char *why) {
+static void drop_write_lane(struct lanes *l, const char *why)
+{
     struct pg_conn *conn = pg_pool_conn(l->pool, WRITE_LANE);
     if (conn)
         pg_conn_drop(conn, PG_LOSS_NETWORK, why);
 }
 
-static void write_lane_idle(struct lanes *l) {
+static void write_lane_idle(struct lanes *l)
+{
     struct lane *lane = &l->lanes[WRITE_LANE];
     lane->state = LANE_IDLE;
     lane->in_doubt = false;
@@ -210,7 +269,9 @@ static void write_lane_idle(struct lanes *l) {
         run(l, lane);
 }
 
-static void on_claimed(void *arg, enum pg_group_status status, const char *sqlstate, const char *message) {
+static void on_claimed(void *arg, enum pg_group_status status, const char *sqlstate,
+                       const char *message)
+{
     struct lanes *l = arg;
     (void)sqlstate;
     if (status == PG_GROUP_LOST)
@@ -224,34 +285,42 @@ static void on_claimed(void *arg, enum pg_group_status status, const char *sqlst
     write_lane_idle(l);
 }
 
-static void claim(struct lanes *l) {
+static void claim(struct lanes *l)
+{
     struct pg_conn *conn = pg_pool_conn(l->pool, WRITE_LANE);
     l->lanes[WRITE_LANE].state = LANE_CLAIMING;
     store_claim(l->store, conn, core_now_ms(l->core), &l->recovered);
     pg_conn_end_group(conn, on_claimed, l);
 }
 
-static void acknowledged_lost(struct lanes *l, int64_t turns) {
+static void acknowledged_lost(struct lanes *l, int64_t turns)
+{
     l->core->metrics.acknowledged_lost += (uint64_t)turns;
-    log_event(LOG_ERROR,
-              "the database has lost writes that were acknowledged: it is behind what this core committed"
-              " (a failover to an asynchronous standby, or a restored backup)",
-              LF_INT("turns", turns), LF_INT("writer", l->writer.id));
+    log_event(
+        LOG_ERROR,
+        "the database has lost writes that were acknowledged: it is behind what this core committed"
+        " (a failover to an asynchronous standby, or a restored backup)",
+        LF_INT("turns", turns), LF_INT("writer", l->writer.id));
 }
 
 /* The row is gone: what this core committed cannot be told any more. A turn in doubt stays in doubt for ever. */
-static void writer_vanished(struct lanes *l) {
+static void writer_vanished(struct lanes *l)
+{
     struct lane *lane = &l->lanes[WRITE_LANE];
     acknowledged_lost(l, 1);
     if (lane->holds_turn && lane->in_doubt) {
         l->core->metrics.uncertain++;
-        turn_fail(lane->turn, "UNCERTAIN the database lost this core's record: the command may have been executed");
+        turn_fail(
+            lane->turn,
+            "UNCERTAIN the database lost this core's record: the command may have been executed");
         lane->holds_turn = false;
     }
     claim(l);
 }
 
-static void on_recovered(void *arg, enum pg_group_status status, const char *sqlstate, const char *message) {
+static void on_recovered(void *arg, enum pg_group_status status, const char *sqlstate,
+                         const char *message)
+{
     struct lanes *l = arg;
     struct lane *lane = &l->lanes[WRITE_LANE];
     (void)sqlstate;
@@ -272,8 +341,11 @@ static void on_recovered(void *arg, enum pg_group_status status, const char *sql
     l->writer = l->recovered;
     l->core->metrics.turns_recovered++;
     const bool did = lane->in_doubt && committed == settled + 1;
-    log_event(LOG_INFO, "the database is back", LF_INT("writer", l->writer.id), LF_INT("epoch", l->writer.epoch),
-              LF_STR("turn", !lane->in_doubt ? "none was in doubt" : did ? "had committed" : "had not committed"));
+    log_event(LOG_INFO, "the database is back", LF_INT("writer", l->writer.id),
+              LF_INT("epoch", l->writer.epoch),
+              LF_STR("turn", !lane->in_doubt ? "none was in doubt"
+                             : did           ? "had committed"
+                                             : "had not committed"));
     if (did && lane->holds_turn) {
         turn_settle(lane->turn);
         lane->holds_turn = false;
@@ -281,7 +353,8 @@ static void on_recovered(void *arg, enum pg_group_status status, const char *sql
     write_lane_idle(l);
 }
 
-static void recover(struct lanes *l) {
+static void recover(struct lanes *l)
+{
     struct pg_conn *conn = pg_pool_conn(l->pool, WRITE_LANE);
     l->lanes[WRITE_LANE].state = LANE_RECOVERING;
     l->recovered = l->writer;
@@ -291,12 +364,14 @@ static void recover(struct lanes *l) {
 
 /* --- what turns and connections report ---------------------------------------------------------- */
 
-static void on_turn_ended(void *arg, struct turn *t, enum turn_end end) {
+static void on_turn_ended(void *arg, struct turn *t, enum turn_end end)
+{
     struct lane *lane = arg;
     struct lanes *l = lane->lanes;
     const bool write = lane->index == WRITE_LANE;
     switch (end) {
     case TURN_SETTLED:
+        l->waiting[write].since_ns = uv_hrtime();
         if (!write)
             l->snapshot_next = turn_wants_snapshot(t);
         lane->holds_turn = false;
@@ -311,7 +386,8 @@ static void on_turn_ended(void *arg, struct turn *t, enum turn_end end) {
         lane->state = LANE_DOWN;
         break;
     case TURN_FENCED:
-        log_event(LOG_WARNING, "another process has taken over this core's record; asking the database",
+        log_event(LOG_WARNING,
+                  "another process has taken over this core's record; asking the database",
                   LF_INT("writer", l->writer.id));
         recover(l);
         break;
@@ -320,17 +396,20 @@ static void on_turn_ended(void *arg, struct turn *t, enum turn_end end) {
             turn_put_back(t);
             lane->holds_turn = false;
         }
-        pg_conn_drop(pg_pool_conn(l->pool, lane->index), PG_LOSS_READ_ONLY, "the server takes no writes");
+        pg_conn_drop(pg_pool_conn(l->pool, lane->index), PG_LOSS_READ_ONLY,
+                     "the server takes no writes");
         break;
     }
 }
 
-static void on_ready(void *owner, unsigned slot) {
+static void on_ready(void *owner, unsigned slot)
+{
     struct lanes *l = owner;
     struct lane *lane = &l->lanes[slot];
     const struct pg_conn *conn = pg_pool_conn(l->pool, slot);
     l->core->clock_offset = pg_conn_clock_offset(conn);
-    snprintf(l->core->server_version, sizeof(l->core->server_version), "%s", pg_conn_server_version(conn));
+    snprintf(l->core->server_version, sizeof(l->core->server_version), "%s",
+             pg_conn_server_version(conn));
     if (slot != WRITE_LANE)
         lane->state = LANE_IDLE;
     else if (l->writer.id == 0)
@@ -339,7 +418,9 @@ static void on_ready(void *owner, unsigned slot) {
         recover(l);
 }
 
-static void on_lost(void *owner, unsigned slot, enum pg_loss loss, const char *why, bool first_failure) {
+static void on_lost(void *owner, unsigned slot, enum pg_loss loss, const char *why,
+                    bool first_failure)
+{
     struct lanes *l = owner;
     struct lane *lane = &l->lanes[slot];
     const bool was_up = lane->state != LANE_DOWN || lane->holds_turn;
@@ -353,53 +434,63 @@ static void on_lost(void *owner, unsigned slot, enum pg_loss loss, const char *w
         }
     }
     const bool news = first_failure || was_up;
-    if (news && (slot == WRITE_LANE || l->was_ready)) /* at the start the write lane speaks for all */
-        log_event(slot == WRITE_LANE ? LOG_WARNING : LOG_INFO, "no connection to the database; retrying",
+    if (news &&
+        (slot == WRITE_LANE || l->was_ready)) /* at the start the write lane speaks for all */
+        log_event(slot == WRITE_LANE ? LOG_WARNING : LOG_INFO,
+                  "no connection to the database; retrying",
                   LF_STR("lane", slot == WRITE_LANE ? "write" : "read"), LF_STR("error", why));
 }
 
 /* --- timeouts ------------------------------------------------------------------------------------ */
 
-static const char *unavailable(const struct lanes *l) {
+static const char *unavailable(const struct lanes *l)
+{
     if (l->lanes[WRITE_LANE].state == LANE_DOWN && l->loss == PG_LOSS_READ_ONLY)
         return "READONLY the database takes no writes now; nothing was executed";
     return "TRYAGAIN the database did not answer in time; nothing was executed, try again";
 }
 
 /* Sessions that have waited too long are answered through a turn that fails at once. */
-static void fail_waiting(struct lanes *l, enum turn_kind kind) {
+static void fail_waiting(struct lanes *l, enum turn_kind kind)
+{
     struct waiting *w = &l->waiting[kind];
     const uint64_t now = uv_now(l->core->loop);
     const uint64_t limit = (uint64_t)l->core->options.store_timeout_ms;
     if (w->first == NULL || now - w->first->units.first->arrived_ms < limit)
         return;
-    struct turn *t = turn_new(l->core, kind, &(struct turn_owner){NULL, NULL});
+    struct turn *t = turn_new(l->core, kind, &(struct turn_owner){ NULL, NULL });
     while (w->first && now - w->first->units.first->arrived_ms >= limit && turn_add(t, w->first))
         set_place(l, w->first, SESSION_IN_TURN);
     turn_fail(t, unavailable(l));
     turn_free(t);
 }
 
-static void fail_held_turn(struct lanes *l, struct lane *lane) {
+static void fail_held_turn(struct lanes *l, struct lane *lane)
+{
     if (lane->in_doubt) {
         l->core->metrics.uncertain++;
-        turn_fail(lane->turn, "UNCERTAIN the database did not answer in time; the command may have been executed");
+        turn_fail(
+            lane->turn,
+            "UNCERTAIN the database did not answer in time; the command may have been executed");
     } else {
         turn_fail(lane->turn, unavailable(l));
     }
     lane->holds_turn = false;
 }
 
-static void check_lane(struct lanes *l, struct lane *lane) {
+static void check_lane(struct lanes *l, struct lane *lane)
+{
     if (!lane->holds_turn || turn_age_ms(lane->turn) < (uint64_t)l->core->options.store_timeout_ms)
         return;
     if (lane->state == LANE_RUNNING) /* comes back through on_turn_ended as lost */
-        pg_conn_drop(pg_pool_conn(l->pool, lane->index), PG_LOSS_NETWORK, "no answer within --store-timeout");
+        pg_conn_drop(pg_pool_conn(l->pool, lane->index), PG_LOSS_NETWORK,
+                     "no answer within --store-timeout");
     if (lane->holds_turn)
         fail_held_turn(l, lane);
 }
 
-static void on_tick(uv_timer_t *timer) {
+static void on_tick(uv_timer_t *timer)
+{
     struct lanes *l = timer->data;
     for (unsigned i = 0; i < l->count; i++)
         check_lane(l, &l->lanes[i]);
@@ -409,7 +500,8 @@ static void on_tick(uv_timer_t *timer) {
 
 /* --- background work -------------------------------------------------------------------------------- */
 
-struct pg_conn *lanes_borrow(struct lanes *l, unsigned *lane) {
+struct pg_conn *lanes_borrow(struct lanes *l, unsigned *lane)
+{
     for (unsigned i = l->count - 1; i > WRITE_LANE; i--) {
         if (l->lanes[i].state != LANE_IDLE)
             continue;
@@ -420,28 +512,32 @@ struct pg_conn *lanes_borrow(struct lanes *l, unsigned *lane) {
     return NULL;
 }
 
-void lanes_give_back(struct lanes *l, unsigned lane) {
+void lanes_give_back(struct lanes *l, unsigned lane)
+{
     l->lanes[lane].state = LANE_IDLE;
 }
 
 /* --- lifetime ---------------------------------------------------------------------------------------- */
 
-static const struct pg_pool_events pool_events = {.ready = on_ready, .lost = on_lost};
+static const struct pg_pool_events pool_events = { .ready = on_ready, .lost = on_lost };
 
-static uv_timer_t *new_timer(struct lanes *l) {
+static uv_timer_t *new_timer(struct lanes *l)
+{
     uv_timer_t *timer = mem_alloc(sizeof(*timer));
     timer->data = l;
     uv_timer_init(l->core->loop, timer);
     return timer;
 }
 
-enum err lanes_new(struct core *core, const char *conninfo, const struct lanes_events *events, char *why,
-                   size_t why_size, struct lanes **out) {
+enum err lanes_new(struct core *core, const char *conninfo, const struct lanes_events *events,
+                   char *why, size_t why_size, struct lanes **out)
+{
     struct lanes *l = mem_zalloc(sizeof(*l));
     l->core = core;
     l->events = *events;
     l->count = (unsigned)core->options.pool_size;
-    const enum err err = pg_pool_new(core->loop, conninfo, l->count, &pool_events, l, why, why_size, &l->pool);
+    const enum err err =
+        pg_pool_new(core->loop, conninfo, l->count, &pool_events, l, why, why_size, &l->pool);
     if (err != ERR_OK) {
         free(l);
         return err;
@@ -450,31 +546,41 @@ enum err lanes_new(struct core *core, const char *conninfo, const struct lanes_e
     l->lanes = mem_zalloc(l->count * sizeof(*l->lanes));
     for (unsigned i = 0; i < l->count; i++) {
         struct lane *lane = &l->lanes[i];
-        *lane = (struct lane){.lanes = l, .index = i};
+        *lane = (struct lane){ .lanes = l, .index = i };
         lane->turn = turn_new(core, i == WRITE_LANE ? TURN_WRITE : TURN_READ,
-                              &(struct turn_owner){on_turn_ended, lane});
+                              &(struct turn_owner){ on_turn_ended, lane });
     }
     l->tick = new_timer(l);
     l->slow = new_timer(l);
+    l->hold_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    l->hold = mem_alloc(sizeof(*l->hold));
+    l->hold->data = l;
+    uv_poll_init(core->loop, l->hold, l->hold_fd);
+    uv_poll_start(l->hold, UV_READABLE, on_hold_over);
     *out = l;
     return ERR_OK;
 }
 
-void lanes_start(struct lanes *l) {
+void lanes_start(struct lanes *l)
+{
     uv_timer_start(l->tick, on_tick, TICK_MS, TICK_MS);
     pg_pool_start(l->pool);
 }
 
-static void free_handle(uv_handle_t *handle) {
+static void free_handle(uv_handle_t *handle)
+{
     free(handle);
 }
 
-void lanes_free(struct lanes *l) {
+void lanes_free(struct lanes *l)
+{
     if (l == NULL)
         return;
     pg_pool_free(l->pool);
     uv_close((uv_handle_t *)l->tick, free_handle);
     uv_close((uv_handle_t *)l->slow, free_handle);
+    uv_close((uv_handle_t *)l->hold, free_handle);
+    close(l->hold_fd);
     for (unsigned i = 0; i < l->count; i++)
         turn_free(l->lanes[i].turn);
     store_free(l->store);
@@ -482,10 +588,13 @@ void lanes_free(struct lanes *l) {
     free(l);
 }
 
-const char *lanes_state(const struct lanes *l) {
+const char *lanes_state(const struct lanes *l)
+{
     switch (l->lanes[WRITE_LANE].state) {
     case LANE_DOWN:
-        return l->loss == PG_LOSS_READ_ONLY ? "read-only" : l->loss == PG_LOSS_SCHEMA ? "wrong schema" : "connecting";
+        return l->loss == PG_LOSS_READ_ONLY ? "read-only"
+               : l->loss == PG_LOSS_SCHEMA  ? "wrong schema"
+                                            : "connecting";
     case LANE_CLAIMING:
     case LANE_RECOVERING:
         return "recovering";
@@ -494,6 +603,7 @@ const char *lanes_state(const struct lanes *l) {
     }
 }
 
-int64_t lanes_writer_id(const struct lanes *l) {
+int64_t lanes_writer_id(const struct lanes *l)
+{
     return l->writer.id;
 }

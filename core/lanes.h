@@ -18,10 +18,12 @@ struct lanes_events {
     void *arg;
 };
 
-MUST_CHECK enum err lanes_new(struct core *core, const char *conninfo, const struct lanes_events *events, char *why,
-                              size_t why_size, struct lanes **out);
+MUST_CHECK enum err lanes_new(struct core *core, const char *conninfo,
+                              const struct lanes_events *events, char *why, size_t why_size,
+                              struct lanes **out);
 void lanes_start(struct lanes *l);
-void lanes_free(struct lanes *l); /* closes its connections; run the loop once more before closing it */
+void lanes_free(
+    struct lanes *l); /* closes its connections; run the loop once more before closing it */
 
 /* lanes_place puts a session where its units belong (SESSION_IDLE, WAIT_READ, WAIT_WRITE). Cheap; call after any change. */
 void lanes_place(struct lanes *l, struct session *s);

@@ -63,18 +63,21 @@ static void close_link(struct link *l, const char *why);
 
 /* --- sessions of a link ------------------------------------------------------------------------ */
 
-static struct session **bucket_of(const struct link *l, uint64_t wire_id) {
+static struct session **bucket_of(const struct link *l, uint64_t wire_id)
+{
     return &l->table[wire_id & (l->table_size - 1)];
 }
 
-static struct session *find_session(const struct link *l, uint64_t wire_id) {
+static struct session *find_session(const struct link *l, uint64_t wire_id)
+{
     struct session *s = *bucket_of(l, wire_id);
     while (s && s->wire_id != wire_id)
         s = s->bucket_next;
     return s;
 }
 
-static void grow_table(struct link *l) {
+static void grow_table(struct link *l)
+{
     struct session **old = l->table;
     const size_t old_size = l->table_size;
     l->table_size = old_size ? old_size * 2 : TABLE_MIN;
@@ -89,7 +92,8 @@ static void grow_table(struct link *l) {
     free(old);
 }
 
-static void add_to_table(struct link *l, struct session *s) {
+static void add_to_table(struct link *l, struct session *s)
+{
     if (l->sessions >= l->table_size)
         grow_table(l);
     struct session **bucket = bucket_of(l, s->wire_id);
@@ -98,7 +102,8 @@ static void add_to_table(struct link *l, struct session *s) {
     l->sessions++;
 }
 
-static void remove_from_table(struct link *l, struct session *s) {
+static void remove_from_table(struct link *l, struct session *s)
+{
     struct session **at = bucket_of(l, s->wire_id);
     while (*at != s)
         at = &(*at)->bucket_next;
@@ -108,7 +113,8 @@ static void remove_from_table(struct link *l, struct session *s) {
 
 /* --- the ring of sessions with waiting replies --------------------------------------------------- */
 
-static void pump_add(struct link *l, struct session *s) {
+static void pump_add(struct link *l, struct session *s)
+{
     if (s->pump_next)
         return;
     if (l->pump == NULL) {
@@ -122,7 +128,8 @@ static void pump_add(struct link *l, struct session *s) {
     s->pump_next->pump_prev = s;
 }
 
-static void pump_remove(struct link *l, struct session *s) {
+static void pump_remove(struct link *l, struct session *s)
+{
     if (s->pump_next == NULL)
         return;
     if (s->pump_next == s) {
@@ -137,7 +144,8 @@ static void pump_remove(struct link *l, struct session *s) {
 }
 
 /* detach makes a session gone: it gets no more frames, and is freed once it has nothing left to run. */
-static void detach(struct session *s) {
+static void detach(struct session *s)
+{
     struct link *l = s->link;
     pump_remove(l, s);
     remove_from_table(l, s);
@@ -150,12 +158,14 @@ static void detach(struct session *s) {
 
 /* --- replies ---------------------------------------------------------------------------------------- */
 
-static uint8_t closing_flag(const struct session *s) {
+static uint8_t closing_flag(const struct session *s)
+{
     return s->life == SESSION_QUITTING ? FRAME_CLOSING : 0;
 }
 
 /* pump_session sends one frame of what waits; the last one says how many requests it completes. */
-static void pump_session(struct link *l, struct session *s) {
+static void pump_session(struct link *l, struct session *s)
+{
     size_t n = buf_len(&s->out);
     n = n < FRAME_MAX_PAYLOAD ? n : FRAME_MAX_PAYLOAD;
     n = (int64_t)n < s->credit ? n : (size_t)s->credit;
@@ -165,7 +175,7 @@ static void pump_session(struct link *l, struct session *s) {
         .flags = last ? closing_flag(s) : FRAME_MORE,
         .answered = last ? (uint16_t)s->out_answered : 0,
         .session = s->wire_id,
-        .payload = {s->out.p + s->out.start, n},
+        .payload = { s->out.p + s->out.start, n },
     };
     frame_write(&l->out, &frame);
     s->credit -= (int64_t)n;
@@ -180,7 +190,8 @@ static void pump_session(struct link *l, struct session *s) {
 }
 
 /* pump_link visits the ring once around, then again, until it is empty, out of credit, or the link has enough. */
-static void pump_link(struct link *l) {
+static void pump_link(struct link *l)
+{
     bool sent = true;
     while (sent && l->pump && buf_len(&l->out) < OUT_LOW) {
         sent = false;
@@ -199,15 +210,17 @@ static void pump_link(struct link *l) {
     }
 }
 
-void link_reply(struct session *s, struct slice bytes, uint32_t answered) {
+void link_reply(struct session *s, struct slice bytes, uint32_t answered)
+{
     struct link *l = s->link;
     if (l == NULL)
         return;
-    const bool direct = buf_len(&s->out) == 0 && bytes.len <= FRAME_MAX_PAYLOAD && (int64_t)bytes.len <= s->credit &&
-                        buf_len(&l->out) < OUT_HIGH;
+    const bool direct = buf_len(&s->out) == 0 && bytes.len <= FRAME_MAX_PAYLOAD &&
+                        (int64_t)bytes.len <= s->credit && buf_len(&l->out) < OUT_HIGH;
     if (direct) {
         s->credit -= (int64_t)bytes.len;
-        const struct frame frame = {FRAME_REPLY, closing_flag(s), (uint16_t)answered, s->wire_id, bytes};
+        const struct frame frame = { FRAME_REPLY, closing_flag(s), (uint16_t)answered, s->wire_id,
+                                     bytes };
         frame_write(&l->out, &frame);
         return;
     }
@@ -216,7 +229,8 @@ void link_reply(struct session *s, struct slice bytes, uint32_t answered) {
     pump_add(l, s);
 }
 
-void link_publish_state(struct session *s) {
+void link_publish_state(struct session *s)
+{
     if (s->link == NULL)
         return;
     struct buf record;
@@ -225,19 +239,22 @@ void link_publish_state(struct session *s) {
     const uint64_t hash = slice_hash(buf_slice(&record), pinned);
     const bool plain = buf_len(&record) == 0 && !pinned;
     if (hash != s->state_hash && !(plain && s->state_hash == 0)) {
-        const struct frame frame = {FRAME_STATE, pinned ? FRAME_PINNED : 0, 0, s->wire_id, buf_slice(&record)};
+        const struct frame frame = { FRAME_STATE, pinned ? FRAME_PINNED : 0, 0, s->wire_id,
+                                     buf_slice(&record) };
         frame_write(&s->link->out, &frame);
         s->state_hash = plain ? 0 : hash;
     }
     buf_release(&record);
 }
 
-static void write_close(struct link *l, uint64_t wire_id, const char *why) {
-    const struct frame frame = {FRAME_CLOSE, 0, 0, wire_id, slice_of(why)};
+static void write_close(struct link *l, uint64_t wire_id, const char *why)
+{
+    const struct frame frame = { FRAME_CLOSE, 0, 0, wire_id, slice_of(why) };
     frame_write(&l->out, &frame);
 }
 
-void link_close_session(struct session *s, const char *why) {
+void link_close_session(struct session *s, const char *why)
+{
     if (s->link == NULL)
         return;
     write_close(s->link, s->wire_id, why);
@@ -249,14 +266,17 @@ void link_close_session(struct session *s, const char *why) {
 /* Each handler returns NULL, or why the link must end: the gateway sent what no gateway sends. */
 typedef const char *frame_handler(struct link *l, const struct frame *f);
 
-static const char *on_hello(struct link *l, const struct frame *f) {
+static const char *on_hello(struct link *l, const struct frame *f)
+{
     struct frame_hello hello;
     if (frame_parse_hello(f->payload, &hello) != ERR_OK)
         return "malformed HELLO";
     if (hello.version != FRAME_VERSION) {
-        log_event(LOG_ERROR, "the gateway speaks another version of the link; install the same release of both",
-                  LF_INT("gateway_version", hello.version), LF_INT("core_version", FRAME_VERSION),
-                  LF_SLICE("gateway", hello.build));
+        log_event(
+            LOG_ERROR,
+            "the gateway speaks another version of the link; install the same release of both",
+            LF_INT("gateway_version", hello.version), LF_INT("core_version", FRAME_VERSION),
+            LF_SLICE("gateway", hello.build));
         return "another protocol version";
     }
     l->hello_seen = true;
@@ -264,7 +284,8 @@ static const char *on_hello(struct link *l, const struct frame *f) {
     return NULL;
 }
 
-static const char *on_open(struct link *l, const struct frame *f) {
+static const char *on_open(struct link *l, const struct frame *f)
+{
     struct frame_open open;
     if (frame_parse_open(f->payload, &open) != ERR_OK || open.identity.len == 0)
         return "malformed OPEN";
@@ -278,7 +299,8 @@ static const char *on_open(struct link *l, const struct frame *f) {
     return NULL;
 }
 
-static const char *on_close(struct link *l, const struct frame *f) {
+static const char *on_close(struct link *l, const struct frame *f)
+{
     if (f->session == 0) {
         l->drained = true;
         return NULL;
@@ -289,7 +311,8 @@ static const char *on_close(struct link *l, const struct frame *f) {
     return NULL;
 }
 
-static const char *take_request(struct session *s, struct slice payload) {
+static const char *take_request(struct session *s, struct slice payload)
+{
     struct request *r = request_new(payload, uv_now(s->core->loop));
     if (r == NULL)
         return "malformed REQUEST";
@@ -297,7 +320,8 @@ static const char *take_request(struct session *s, struct slice payload) {
     return NULL;
 }
 
-static const char *on_request(struct link *l, const struct frame *f) {
+static const char *on_request(struct link *l, const struct frame *f)
+{
     struct session *s = find_session(l, f->session);
     if (s == NULL) /* closed by us while it was on its way */
         return NULL;
@@ -316,7 +340,8 @@ static const char *on_request(struct link *l, const struct frame *f) {
     return why;
 }
 
-static const char *on_credit(struct link *l, const struct frame *f) {
+static const char *on_credit(struct link *l, const struct frame *f)
+{
     uint32_t bytes;
     if (frame_parse_credit(f->payload, &bytes) != ERR_OK)
         return "malformed CREDIT";
@@ -329,7 +354,8 @@ static const char *on_credit(struct link *l, const struct frame *f) {
     return NULL;
 }
 
-static void set_stat(struct link *l, struct slice name, int64_t value) {
+static void set_stat(struct link *l, struct slice name, int64_t value)
+{
     size_t i = 0;
     while (i < l->stat_count && !slice_eq(slice_of(l->stats[i].name), name))
         i++;
@@ -342,28 +368,33 @@ static void set_stat(struct link *l, struct slice name, int64_t value) {
         l->stat_count++;
 }
 
-static const char *on_stats(struct link *l, const struct frame *f) {
+static const char *on_stats(struct link *l, const struct frame *f)
+{
     struct slice rest = f->payload;
     while (rest.len > 0) {
         const uint8_t *end = memchr(rest.p, '\n', rest.len);
         const size_t line = end ? (size_t)(end - rest.p) : rest.len;
         const uint8_t *equals = memchr(rest.p, '=', line);
         int64_t value;
-        if (equals && slice_to_i64((struct slice){equals + 1, line - (size_t)(equals + 1 - rest.p)}, &value) == ERR_OK)
-            set_stat(l, (struct slice){rest.p, (size_t)(equals - rest.p)}, value);
+        if (equals &&
+            slice_to_i64((struct slice){ equals + 1, line - (size_t)(equals + 1 - rest.p) },
+                         &value) == ERR_OK)
+            set_stat(l, (struct slice){ rest.p, (size_t)(equals - rest.p) }, value);
         const size_t step = end ? line + 1 : line;
-        rest = (struct slice){rest.p + step, rest.len - step};
+        rest = (struct slice){ rest.p + step, rest.len - step };
     }
     return NULL;
 }
 
-static const char *on_ping(struct link *l, const struct frame *f) {
-    const struct frame pong = {FRAME_PONG, 0, 0, 0, f->payload};
+static const char *on_ping(struct link *l, const struct frame *f)
+{
+    const struct frame pong = { FRAME_PONG, 0, 0, 0, f->payload };
     frame_write(&l->out, &pong);
     return NULL;
 }
 
-static const char *on_pong(struct link *l, const struct frame *f) {
+static const char *on_pong(struct link *l, const struct frame *f)
+{
     (void)l;
     (void)f;
     return NULL;
@@ -371,11 +402,13 @@ static const char *on_pong(struct link *l, const struct frame *f) {
 
 /* Types without a handler are the core's to send. */
 static frame_handler *const handlers[FRAME_TYPE_END] = {
-    [FRAME_HELLO] = on_hello,   [FRAME_OPEN] = on_open,     [FRAME_CLOSE] = on_close, [FRAME_REQUEST] = on_request,
-    [FRAME_CREDIT] = on_credit, [FRAME_STATS] = on_stats,   [FRAME_PING] = on_ping,   [FRAME_PONG] = on_pong,
+    [FRAME_HELLO] = on_hello,     [FRAME_OPEN] = on_open,     [FRAME_CLOSE] = on_close,
+    [FRAME_REQUEST] = on_request, [FRAME_CREDIT] = on_credit, [FRAME_STATS] = on_stats,
+    [FRAME_PING] = on_ping,       [FRAME_PONG] = on_pong,
 };
 
-static const char *handle(struct link *l, const struct frame *f) {
+static const char *handle(struct link *l, const struct frame *f)
+{
     if (handlers[f->type] == NULL)
         return "a frame that only the core sends";
     if (!l->hello_seen && f->type != FRAME_HELLO)
@@ -383,7 +416,8 @@ static const char *handle(struct link *l, const struct frame *f) {
     return handlers[f->type](l, f);
 }
 
-static void read_frames(struct link *l) {
+static void read_frames(struct link *l)
+{
     struct frame frame;
     size_t used;
     enum frame_status status = FRAME_NEED_MORE;
@@ -401,14 +435,16 @@ static void read_frames(struct link *l) {
 
 /* --- the pipe -------------------------------------------------------------------------------------------- */
 
-static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out) {
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
+{
     struct link *l = handle->data;
     (void)suggested;
     uint8_t *p = buf_reserve(&l->in, READ_SIZE - buf_len(&l->in));
     *out = uv_buf_init((char *)p, (unsigned)(READ_SIZE - buf_len(&l->in)));
 }
 
-static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *unused) {
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *unused)
+{
     struct link *l = stream->data;
     (void)unused;
     if (n < 0) {
@@ -420,7 +456,8 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *unused) {
     read_frames(l);
 }
 
-static void free_link(uv_handle_t *handle) {
+static void free_link(uv_handle_t *handle)
+{
     struct link *l = handle->data;
     buf_release(&l->in);
     buf_release(&l->out);
@@ -429,11 +466,13 @@ static void free_link(uv_handle_t *handle) {
     free(l);
 }
 
-static void close_link(struct link *l, const char *why) {
+static void close_link(struct link *l, const char *why)
+{
     if (l->closing)
         return;
     l->closing = true;
-    log_event(LOG_INFO, "gateway link closed", LF_STR("reason", why), LF_INT("sessions", l->sessions));
+    log_event(LOG_INFO, "gateway link closed", LF_STR("reason", why),
+              LF_INT("sessions", l->sessions));
     struct link **at = &l->server->links;
     while (*at != l)
         at = &(*at)->next;
@@ -444,7 +483,8 @@ static void close_link(struct link *l, const char *why) {
     uv_close((uv_handle_t *)&l->pipe, free_link);
 }
 
-static void on_written(uv_write_t *request, int status) {
+static void on_written(uv_write_t *request, int status)
+{
     struct link *l = request->data;
     l->write_busy = false;
     buf_clear(&l->writing);
@@ -452,7 +492,8 @@ static void on_written(uv_write_t *request, int status) {
         close_link(l, uv_strerror(status));
 }
 
-static void flush(struct link *l) {
+static void flush(struct link *l)
+{
     pump_link(l);
     if (l->write_busy || buf_len(&l->out) == 0)
         return;
@@ -477,14 +518,16 @@ static void flush(struct link *l) {
     }
 }
 
-void link_server_flush(struct link_server *ls) {
+void link_server_flush(struct link_server *ls)
+{
     for (struct link *l = ls->links, *next; l; l = next) {
         next = l->next;
         flush(l);
     }
 }
 
-bool link_server_idle(const struct link_server *ls) {
+bool link_server_idle(const struct link_server *ls)
+{
     for (const struct link *l = ls->links; l; l = l->next)
         if (l->write_busy || buf_len(&l->out) > 0 || !l->drained)
             return false;
@@ -493,8 +536,9 @@ bool link_server_idle(const struct link_server *ls) {
 
 /* --- accepting ---------------------------------------------------------------------------------------------- */
 
-static bool peer_allowed(const struct link *l) {
-    struct ucred peer = {.uid = LINK_NOBODY};
+static bool peer_allowed(const struct link *l)
+{
+    struct ucred peer = { .uid = LINK_NOBODY };
     socklen_t size = sizeof(peer);
     uv_os_fd_t fd;
     if (uv_fileno((const uv_handle_t *)&l->pipe, &fd) != 0 ||
@@ -507,7 +551,8 @@ static bool peer_allowed(const struct link *l) {
     return false;
 }
 
-static void on_connection(uv_stream_t *listener, int status) {
+static void on_connection(uv_stream_t *listener, int status)
+{
     struct link_server *ls = listener->data;
     if (status < 0)
         return;
@@ -526,13 +571,15 @@ static void on_connection(uv_stream_t *listener, int status) {
     grow_table(l);
     l->next = ls->links;
     ls->links = l;
-    frame_write_hello(&l->out, &(struct frame_hello){FRAME_VERSION, SLICE("cofre-core " COFRE_VERSION)});
+    frame_write_hello(&l->out,
+                      &(struct frame_hello){ FRAME_VERSION, SLICE("cofre-core " COFRE_VERSION) });
     uv_read_start((uv_stream_t *)&l->pipe, on_alloc, on_read);
 }
 
 /* path_in_use: someone answers there. A socket that nobody listens on is left from a core that was killed. */
-static bool path_in_use(const char *path) {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
+static bool path_in_use(const char *path)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
     memcpy(address.sun_path, path, strlen(path) + 1);
     const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const bool used = fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
@@ -541,7 +588,8 @@ static bool path_in_use(const char *path) {
     return used;
 }
 
-static enum err prepare_path(const char *path, char *why, size_t why_size) {
+static enum err prepare_path(const char *path, char *why, size_t why_size)
+{
     struct stat st;
     if (strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path)) {
         snprintf(why, why_size, "--socket %s: the path is too long for a Unix socket", path);
@@ -554,19 +602,23 @@ static enum err prepare_path(const char *path, char *why, size_t why_size) {
         return ERR_INVALID;
     }
     if (path_in_use(path)) {
-        snprintf(why, why_size, "--socket %s: another core is listening there; stop it or choose another path", path);
+        snprintf(why, why_size,
+                 "--socket %s: another core is listening there; stop it or choose another path",
+                 path);
         return ERR_INVALID;
     }
     unlink(path);
     return ERR_OK;
 }
 
-static void free_handle(uv_handle_t *handle) {
+static void free_handle(uv_handle_t *handle)
+{
     free(handle);
 }
 
-enum err link_server_new(struct core *core, const char *path, uid_t gateway_uid, char *why, size_t why_size,
-                         struct link_server **out) {
+enum err link_server_new(struct core *core, const char *path, uid_t gateway_uid, char *why,
+                         size_t why_size, struct link_server **out)
+{
     if (prepare_path(path, why, why_size) != ERR_OK)
         return ERR_INVALID;
     struct link_server *ls = mem_zalloc(sizeof(*ls));
@@ -591,7 +643,8 @@ enum err link_server_new(struct core *core, const char *path, uid_t gateway_uid,
     return ERR_OK;
 }
 
-void link_server_stop(struct link_server *ls) {
+void link_server_stop(struct link_server *ls)
+{
     if (ls->stopped)
         return;
     ls->stopped = true;
@@ -600,7 +653,8 @@ void link_server_stop(struct link_server *ls) {
         write_close(l, 0, "the core stops");
 }
 
-void link_server_free(struct link_server *ls) {
+void link_server_free(struct link_server *ls)
+{
     if (ls == NULL)
         return;
     link_server_stop(ls);
@@ -609,7 +663,8 @@ void link_server_free(struct link_server *ls) {
     free(ls);
 }
 
-bool link_stat(const struct link_server *ls, size_t index, struct slice *name, int64_t *value) {
+bool link_stat(const struct link_server *ls, size_t index, struct slice *name, int64_t *value)
+{
     const struct link *first = ls->links;
     if (first == NULL || index >= first->stat_count)
         return false;

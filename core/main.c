@@ -32,13 +32,15 @@ struct process {
 
 /* --- stopping ------------------------------------------------------------------------------- */
 
-static void on_deadline(uv_timer_t *timer) {
+static void on_deadline(uv_timer_t *timer)
+{
     struct process *p = timer->data;
     log_event(LOG_WARNING, "stopping with commands still waiting for the database");
     uv_stop(&p->loop);
 }
 
-static void on_signal(uv_signal_t *handle, int signum) {
+static void on_signal(uv_signal_t *handle, int signum)
+{
     struct process *p = handle->data;
     if (p->stopping)
         return;
@@ -49,11 +51,13 @@ static void on_signal(uv_signal_t *handle, int signum) {
     uv_stop(&p->loop);
 }
 
-static bool finished(const struct process *p) {
+static bool finished(const struct process *p)
+{
     return p->stopping && !lanes_busy(p->core.lanes) && link_server_idle(p->core.links);
 }
 
-static void on_prepare(uv_prepare_t *handle) {
+static void on_prepare(uv_prepare_t *handle)
+{
     struct process *p = handle->data;
     lanes_run(p->core.lanes);
     link_server_flush(p->core.links);
@@ -63,14 +67,16 @@ static void on_prepare(uv_prepare_t *handle) {
 
 /* --- starting ------------------------------------------------------------------------------- */
 
-static void on_database_ready(void *arg) {
+static void on_database_ready(void *arg)
+{
     struct process *p = arg;
     expiry_start(p->core.expiry);
     log_event(LOG_INFO, "ready", LF_STR("socket", p->core.options.socket_path),
               LF_STR("postgresql", p->core.server_version));
 }
 
-static void on_database_fatal(void *arg, const char *why) {
+static void on_database_fatal(void *arg, const char *why)
+{
     struct process *p = arg;
     fprintf(stderr, "cofre-core: --database: %s\n", why);
     p->status = EXIT_BAD_START;
@@ -78,19 +84,23 @@ static void on_database_fatal(void *arg, const char *why) {
     uv_stop(&p->loop);
 }
 
-static enum err become(const struct options *o) {
+static enum err become(const struct options *o)
+{
     uid_t uid;
     gid_t gid;
     if (geteuid() != 0)
         return ERR_OK;
     if (o->user == NULL) {
-        fprintf(stderr, "cofre-core: does not run as root; start it as a user of its own, or give --user NAME\n");
+        fprintf(
+            stderr,
+            "cofre-core: does not run as root; start it as a user of its own, or give --user NAME\n");
         return ERR_REFUSED;
     }
     if (options_uid("user", o->user, &uid, &gid) != ERR_OK)
         return ERR_NOT_FOUND;
     if (uid == 0) {
-        fprintf(stderr, "cofre-core: --user %s: does not run as root; name another user\n", o->user);
+        fprintf(stderr, "cofre-core: --user %s: does not run as root; name another user\n",
+                o->user);
         return ERR_REFUSED;
     }
     if (setgroups(0, NULL) != 0 || setgid(gid) != 0 || setuid(uid) != 0) {
@@ -100,7 +110,8 @@ static enum err become(const struct options *o) {
     return ERR_OK;
 }
 
-static void init_loop(struct process *p) {
+static void init_loop(struct process *p)
+{
     uv_loop_init(&p->loop);
     uv_prepare_init(&p->loop, &p->prepare);
     uv_signal_init(&p->loop, &p->sigterm);
@@ -113,24 +124,28 @@ static void init_loop(struct process *p) {
     p->core.loop = &p->loop;
 }
 
-static enum err start(struct process *p, const struct options *o) {
+static enum err start(struct process *p, const struct options *o)
+{
     uid_t gateway;
     gid_t gid;
     char why[512];
     if (options_uid("gateway-user", o->gateway_user, &gateway, &gid) != ERR_OK)
         return ERR_NOT_FOUND;
     if (gateway == LINK_NOBODY) {
-        fprintf(stderr, "cofre-core: --gateway-user %s: user %d proves nothing; give the gateway a user of its own\n",
-                o->gateway_user, LINK_NOBODY);
+        fprintf(
+            stderr,
+            "cofre-core: --gateway-user %s: user %d proves nothing; give the gateway a user of its own\n",
+            o->gateway_user, LINK_NOBODY);
         return ERR_REFUSED;
     }
-    const struct lanes_events events = {on_database_ready, on_database_fatal, p};
+    const struct lanes_events events = { on_database_ready, on_database_fatal, p };
     if (lanes_new(&p->core, o->database, &events, why, sizeof(why), &p->core.lanes) != ERR_OK) {
         fprintf(stderr, "cofre-core: --database: %s\n", why);
         return ERR_INVALID;
     }
     p->core.expiry = expiry_new(&p->core);
-    if (link_server_new(&p->core, o->core.socket_path, gateway, why, sizeof(why), &p->core.links) != ERR_OK) {
+    if (link_server_new(&p->core, o->core.socket_path, gateway, why, sizeof(why), &p->core.links) !=
+        ERR_OK) {
         fprintf(stderr, "cofre-core: %s\n", why);
         return ERR_INVALID;
     }
@@ -138,7 +153,8 @@ static enum err start(struct process *p, const struct options *o) {
     return ERR_OK;
 }
 
-static void run(struct process *p) {
+static void run(struct process *p)
+{
     while (!p->status && !finished(p)) {
         uv_run(&p->loop, UV_RUN_DEFAULT);
         if (p->stopping && !uv_is_active((uv_handle_t *)&p->deadline))
@@ -146,13 +162,15 @@ static void run(struct process *p) {
     }
 }
 
-static void close_handle(uv_handle_t *handle, void *arg) {
+static void close_handle(uv_handle_t *handle, void *arg)
+{
     (void)arg;
     if (!uv_is_closing(handle))
         uv_close(handle, NULL);
 }
 
-static void release(struct process *p) {
+static void release(struct process *p)
+{
     link_server_free(p->core.links);
     expiry_free(p->core.expiry);
     lanes_free(p->core.lanes);
@@ -164,7 +182,8 @@ static void release(struct process *p) {
     buf_release(&p->core.scratch);
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     static struct process process;
     struct process *p = &process;
     struct options options;

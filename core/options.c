@@ -7,40 +7,49 @@
 #include "base/log.h"
 #include "base/option.h"
 
-static const char *const level_names[] = {"debug", "info", "warning", "error", NULL};
-static const char *const format_names[] = {"text", "json", NULL};
+static const char *const level_names[] = { "debug", "info", "warning", "error", NULL };
+static const char *const format_names[] = { "text", "json", NULL };
 
-enum err options_read(int argc, char **argv, struct options *out) {
+enum err options_read(int argc, char **argv, struct options *out)
+{
     *out = (struct options){
-        .core = {.max_key = 2000,
-                 .max_value = 16 * 1024 * 1024,
-                 .databases = 16,
-                 .pool_size = 4,
-                 .store_timeout_ms = 15000,
-                 .socket_path = "/run/cofre/core.sock"},
+        .core = { .max_key = 2000,
+                  .max_value = 16 * 1024 * 1024,
+                  .databases = 16,
+                  .pool_size = 4,
+                  .store_timeout_ms = 15000,
+                  .socket_path = "/run/cofre/core.sock" },
         .database = "",
         .gateway_user = "cofre-gateway",
     };
     int level = LOG_INFO;
     int format = LOG_TEXT;
     const struct option rows[] = {
-        {"socket", 0, OPTION_TEXT, &out->core.socket_path, 0, 0, NULL, "PATH", "Unix socket for the gateway",
-         "COFRE_CORE_SOCKET"},
-        {"database", 0, OPTION_TEXT, &out->database, 0, 0, NULL, "CONNINFO",
-         "libpq connection string or URI, several hosts allowed (default: libpq's PG* variables)", "COFRE_DATABASE"},
-        {"gateway-user", 0, OPTION_TEXT, &out->gateway_user, 0, 0, NULL, "NAME",
-         "the user that the gateway runs as; nobody else may use the socket", NULL},
-        {"user", 0, OPTION_TEXT, &out->user, 0, 0, NULL, "NAME", "the user to become when started as root", NULL},
-        {"pool-size", 0, OPTION_INT, &out->core.pool_size, 2, 64, NULL, "N",
-         "connections to PostgreSQL: one writes, the others read", NULL},
-        {"max-key", 0, OPTION_BYTES, &out->core.max_key, 1, 2600, NULL, "BYTES", "longest key", NULL},
-        {"max-value", 0, OPTION_BYTES, &out->core.max_value, 1, 64 * 1024 * 1024, NULL, "BYTES", "longest value", NULL},
-        {"store-timeout", 0, OPTION_SECONDS, &out->core.store_timeout_ms, 100, 3600 * 1000, NULL, "SECONDS",
-         "how long a command waits for the database before it is answered TRYAGAIN or UNCERTAIN", NULL},
-        {"create-schema", 0, OPTION_FLAG, &out->create_schema, 0, 0, NULL, NULL,
-         "create or migrate the schema in the database, then exit", NULL},
-        {"log-level", 0, OPTION_CHOICE, &level, 0, 0, level_names, "LEVEL", "least level that is logged", NULL},
-        {"log-format", 0, OPTION_CHOICE, &format, 0, 0, format_names, "FORMAT", "how lines are written", NULL},
+        { "socket", 0, OPTION_TEXT, &out->core.socket_path, 0, 0, NULL, "PATH",
+          "Unix socket for the gateway", "COFRE_CORE_SOCKET" },
+        { "database", 0, OPTION_TEXT, &out->database, 0, 0, NULL, "CONNINFO",
+          "libpq connection string or URI, several hosts allowed (default: libpq's PG* variables)",
+          "COFRE_DATABASE" },
+        { "gateway-user", 0, OPTION_TEXT, &out->gateway_user, 0, 0, NULL, "NAME",
+          "the user that the gateway runs as; nobody else may use the socket", NULL },
+        { "user", 0, OPTION_TEXT, &out->user, 0, 0, NULL, "NAME",
+          "the user to become when started as root", NULL },
+        { "pool-size", 0, OPTION_INT, &out->core.pool_size, 2, 64, NULL, "N",
+          "connections to PostgreSQL: one writes, the others read", NULL },
+        { "max-key", 0, OPTION_BYTES, &out->core.max_key, 1, 2600, NULL, "BYTES", "longest key",
+          NULL },
+        { "max-value", 0, OPTION_BYTES, &out->core.max_value, 1, 64 * 1024 * 1024, NULL, "BYTES",
+          "longest value", NULL },
+        { "store-timeout", 0, OPTION_SECONDS, &out->core.store_timeout_ms, 100, 3600 * 1000, NULL,
+          "SECONDS",
+          "how long a command waits for the database before it is answered TRYAGAIN or UNCERTAIN",
+          NULL },
+        { "create-schema", 0, OPTION_FLAG, &out->create_schema, 0, 0, NULL, NULL,
+          "create or migrate the schema in the database, then exit", NULL },
+        { "log-level", 0, OPTION_CHOICE, &level, 0, 0, level_names, "LEVEL",
+          "least level that is logged", NULL },
+        { "log-format", 0, OPTION_CHOICE, &format, 0, 0, format_names, "FORMAT",
+          "how lines are written", NULL },
     };
     const struct option_set set = {
         .program = "cofre-core",
@@ -57,13 +66,15 @@ enum err options_read(int argc, char **argv, struct options *out) {
     return err;
 }
 
-enum err options_uid(const char *option, const char *name, uid_t *uid, gid_t *gid) {
+enum err options_uid(const char *option, const char *name, uid_t *uid, gid_t *gid)
+{
     uint64_t number;
     const struct passwd *found = getpwnam(name);
     if (found == NULL && slice_to_u64(slice_of(name), &number) == ERR_OK && number < UINT32_MAX)
         found = getpwuid((uid_t)number);
     if (found == NULL) {
-        fprintf(stderr, "cofre-core: --%s: there is no user \"%s\" on this machine\n", option, name);
+        fprintf(stderr, "cofre-core: --%s: there is no user \"%s\" on this machine\n", option,
+                name);
         return ERR_NOT_FOUND;
     }
     *uid = found->pw_uid;

@@ -10,7 +10,7 @@
 
 struct options {
     struct core_options core;
-    const char *database;     /* libpq connection string or URI; may hold a password: never logged */
+    const char *database; /* libpq connection string or URI; may hold a password: never logged */
     const char *gateway_user; /* who may connect to the socket */
     const char *user;         /* who to become when started as root, or NULL */
     bool create_schema;

@@ -64,13 +64,15 @@ struct resolve {
 
 enum { PARAMS_MAX = 1 << 30, PARAMS_KEEP = 1 << 20 };
 
-void pg_params_init(struct pg_params *p) {
+void pg_params_init(struct pg_params *p)
+{
     buf_init(&p->bytes, PARAMS_MAX);
     p->count = 0;
     p->open_array = -1;
 }
 
-void pg_params_clear(struct pg_params *p) {
+void pg_params_clear(struct pg_params *p)
+{
     if (p->bytes.cap > PARAMS_KEEP)
         buf_release(&p->bytes);
     buf_clear(&p->bytes);
@@ -78,61 +80,72 @@ void pg_params_clear(struct pg_params *p) {
     p->open_array = -1;
 }
 
-void pg_params_release(struct pg_params *p) {
+void pg_params_release(struct pg_params *p)
+{
     buf_release(&p->bytes);
 }
 
-static void put_u16(struct pg_params *p, uint16_t v) {
+static void put_u16(struct pg_params *p, uint16_t v)
+{
     const uint16_t net = htons(v);
     buf_append(&p->bytes, &net, sizeof(net));
 }
 
-static void put_u32(struct pg_params *p, uint32_t v) {
+static void put_u32(struct pg_params *p, uint32_t v)
+{
     const uint32_t net = htonl(v);
     buf_append(&p->bytes, &net, sizeof(net));
 }
 
-static void put_u64(struct pg_params *p, uint64_t v) {
+static void put_u64(struct pg_params *p, uint64_t v)
+{
     put_u32(p, (uint32_t)(v >> 32));
     put_u32(p, (uint32_t)v);
 }
 
 /* An array parameter is finished by the next parameter, or by the query that takes it. */
-static void finish_array(struct pg_params *p) {
+static void finish_array(struct pg_params *p)
+{
     if (p->open_array < 0)
         return;
     p->param[p->open_array].length = (int)(buf_len(&p->bytes) - p->param[p->open_array].offset);
     p->open_array = -1;
 }
 
-static void next_param(struct pg_params *p, int length) {
+static void next_param(struct pg_params *p, int length)
+{
     finish_array(p);
     p->param[p->count].offset = buf_len(&p->bytes);
     p->param[p->count].length = length;
     p->count++;
 }
 
-void pg_null(struct pg_params *p) {
+void pg_null(struct pg_params *p)
+{
     next_param(p, -1);
 }
 
-void pg_int4(struct pg_params *p, int32_t v) {
+void pg_int4(struct pg_params *p, int32_t v)
+{
     next_param(p, 4);
     put_u32(p, (uint32_t)v);
 }
 
-void pg_int8(struct pg_params *p, int64_t v) {
+void pg_int8(struct pg_params *p, int64_t v)
+{
     next_param(p, 8);
     put_u64(p, (uint64_t)v);
 }
 
-void pg_bytes(struct pg_params *p, struct slice s) {
+void pg_bytes(struct pg_params *p, struct slice s)
+{
     next_param(p, (int)s.len);
     buf_append_slice(&p->bytes, s);
 }
 
 /* The binary form of an array: dimensions, has-nulls, element type, then size and lower bound of each dimension. */
-void pg_array(struct pg_params *p, uint32_t element_oid, size_t n) {
+void pg_array(struct pg_params *p, uint32_t element_oid, size_t n)
+{
     next_param(p, 0);
     p->open_array = p->count - 1;
     put_u32(p, n ? 1 : 0);
@@ -144,39 +157,57 @@ void pg_array(struct pg_params *p, uint32_t element_oid, size_t n) {
     put_u32(p, 1);
 }
 
-void pg_elem_null(struct pg_params *p) {
+void pg_elem_null(struct pg_params *p)
+{
     put_u32(p, UINT32_MAX);
 }
 
-void pg_elem_int2(struct pg_params *p, int16_t v) {
+void pg_elem_int2(struct pg_params *p, int16_t v)
+{
     put_u32(p, 2);
     put_u16(p, (uint16_t)v);
 }
 
-void pg_elem_int4(struct pg_params *p, int32_t v) {
+void pg_elem_int4(struct pg_params *p, int32_t v)
+{
     put_u32(p, 4);
     put_u32(p, (uint32_t)v);
 }
 
-void pg_elem_int8(struct pg_params *p, int64_t v) {
+void pg_elem_int8(struct pg_params *p, int64_t v)
+{
     put_u32(p, 8);
     put_u64(p, (uint64_t)v);
 }
 
-void pg_elem_bytes(struct pg_params *p, struct slice s) {
+void pg_elem_bytes(struct pg_params *p, struct slice s)
+{
     put_u32(p, (uint32_t)s.len);
     buf_append_slice(&p->bytes, s);
 }
 
 /* --- results ---------------------------------------------------------------------------- */
 
-struct slice pg_get_bytes(const PGresult *r, int row, int column) {
-    if (PQgetisnull(r, row, column))
-        return (struct slice){NULL, 0};
-    return (struct slice){(const uint8_t *)PQgetvalue(r, row, column), (size_t)PQgetlength(r, row, column)};
+int pg_row_count(const struct pg_result *r)
+{
+    return PQntuples(r);
 }
 
-int64_t pg_get_int(const PGresult *r, int row, int column) {
+int64_t pg_changed_rows(struct pg_result *r)
+{
+    return strtoll(PQcmdTuples(r), NULL, 10);
+}
+
+struct slice pg_get_bytes(const PGresult *r, int row, int column)
+{
+    if (PQgetisnull(r, row, column))
+        return (struct slice){ NULL, 0 };
+    return (struct slice){ (const uint8_t *)PQgetvalue(r, row, column),
+                           (size_t)PQgetlength(r, row, column) };
+}
+
+int64_t pg_get_int(const PGresult *r, int row, int column)
+{
     const uint8_t *p = (const uint8_t *)PQgetvalue(r, row, column);
     const int len = PQgetlength(r, row, column);
     uint64_t v = len > 0 && p[0] & 0x80 ? UINT64_MAX : 0;
@@ -187,15 +218,18 @@ int64_t pg_get_int(const PGresult *r, int row, int column) {
 
 /* --- the queue of outstanding operations -------------------------------------------------- */
 
-static bool ops_empty(const struct op_queue *q) {
+static bool ops_empty(const struct op_queue *q)
+{
     return q->head == q->tail;
 }
 
-static struct op *ops_head(struct op_queue *q) {
+static struct op *ops_head(struct op_queue *q)
+{
     return &q->ring[q->head & (q->cap - 1)];
 }
 
-static void ops_push(struct op_queue *q, struct op op) {
+static void ops_push(struct op_queue *q, struct op op)
+{
     if (q->tail - q->head == q->cap) {
         const size_t cap = q->cap ? q->cap * 2 : 16;
         struct op *ring = mem_alloc(cap * sizeof(*ring));
@@ -210,11 +244,13 @@ static void ops_push(struct op_queue *q, struct op op) {
 
 /* --- closing ---------------------------------------------------------------------------- */
 
-static void free_handle(uv_handle_t *handle) {
+static void free_handle(uv_handle_t *handle)
+{
     free(handle);
 }
 
-static void stop_poll(struct pg_conn *c) {
+static void stop_poll(struct pg_conn *c)
+{
     if (c->poll == NULL)
         return;
     uv_poll_stop(c->poll);
@@ -223,7 +259,8 @@ static void stop_poll(struct pg_conn *c) {
     c->poll_events = 0;
 }
 
-static void close_socket(struct pg_conn *c) {
+static void close_socket(struct pg_conn *c)
+{
     stop_poll(c); /* before PQfinish closes the descriptor */
     uv_timer_stop(c->timer);
     if (c->resolve) {
@@ -236,7 +273,8 @@ static void close_socket(struct pg_conn *c) {
     c->state = CONN_CLOSED;
 }
 
-static void fail_outstanding(struct pg_conn *c, const char *why) {
+static void fail_outstanding(struct pg_conn *c, const char *why)
+{
     while (!ops_empty(&c->ops)) {
         const struct op op = *ops_head(&c->ops);
         c->ops.head++;
@@ -245,7 +283,8 @@ static void fail_outstanding(struct pg_conn *c, const char *why) {
     }
 }
 
-void pg_conn_drop(struct pg_conn *c, enum pg_loss loss, const char *why) {
+void pg_conn_drop(struct pg_conn *c, enum pg_loss loss, const char *why)
+{
     if (c->state == CONN_CLOSED)
         return;
     char reason[256];
@@ -256,7 +295,8 @@ void pg_conn_drop(struct pg_conn *c, enum pg_loss loss, const char *why) {
     c->events->lost(c, loss, reason, c->owner);
 }
 
-static void drop_with_pq_error(struct pg_conn *c) {
+static void drop_with_pq_error(struct pg_conn *c)
+{
     const char *why = PQerrorMessage(c->pg);
     const bool read_only = strstr(why, "read-only") != NULL;
     pg_conn_drop(c, read_only ? PG_LOSS_READ_ONLY : PG_LOSS_NETWORK, why);
@@ -267,7 +307,8 @@ static void drop_with_pq_error(struct pg_conn *c) {
 static void on_socket(uv_poll_t *poll, int status, int events);
 
 /* watch polls the connection's present socket; libpq may have changed it while connecting. */
-static void watch(struct pg_conn *c, int events) {
+static void watch(struct pg_conn *c, int events)
+{
     if (c->poll && c->poll_events == events)
         return;
     const int fd = PQsocket(c->pg);
@@ -283,7 +324,8 @@ static void watch(struct pg_conn *c, int events) {
     uv_poll_start(c->poll, events, on_socket);
 }
 
-static void flush(struct pg_conn *c) {
+static void flush(struct pg_conn *c)
+{
     const int left = PQflush(c->pg);
     if (left < 0)
         drop_with_pq_error(c);
@@ -291,7 +333,8 @@ static void flush(struct pg_conn *c) {
         watch(c, left ? UV_READABLE | UV_WRITABLE : UV_READABLE);
 }
 
-static void note_failure(struct pg_conn *c, const PGresult *result) {
+static void note_failure(struct pg_conn *c, const PGresult *result)
+{
     if (c->sqlstate[0])
         return;
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
@@ -300,12 +343,14 @@ static void note_failure(struct pg_conn *c, const PGresult *result) {
     snprintf(c->message, sizeof(c->message), "%s", text ? text : "unknown error");
 }
 
-static void choose_row_mode(struct pg_conn *c) {
+static void choose_row_mode(struct pg_conn *c)
+{
     if (!ops_empty(&c->ops) && ops_head(&c->ops)->flags & PG_ROW_BY_ROW)
         PQsetSingleRowMode(c->pg); /* when refused, the rows come in one result: the same to us */
 }
 
-static void end_group(struct pg_conn *c) {
+static void end_group(struct pg_conn *c)
+{
     const struct op op = *ops_head(&c->ops);
     c->ops.head++;
     char state[sizeof(c->sqlstate)];
@@ -317,7 +362,8 @@ static void end_group(struct pg_conn *c) {
     op.on_end(op.arg, state[0] ? PG_GROUP_FAILED : PG_GROUP_OK, state, message);
 }
 
-static void take_result(struct pg_conn *c, PGresult *result) {
+static void take_result(struct pg_conn *c, PGresult *result)
+{
     bool kept = false;
     switch (PQresultStatus(result)) {
     case PGRES_TUPLES_OK:
@@ -342,7 +388,8 @@ static void take_result(struct pg_conn *c, PGresult *result) {
         PQclear(result);
 }
 
-static void read_results(struct pg_conn *c) {
+static void read_results(struct pg_conn *c)
+{
     while (c->state >= CONN_PREPARING && !ops_empty(&c->ops) && !PQisBusy(c->pg)) {
         PGresult *result = PQgetResult(c->pg);
         if (result) {
@@ -356,7 +403,8 @@ static void read_results(struct pg_conn *c) {
     }
 }
 
-static void on_ready_socket(struct pg_conn *c, int events) {
+static void on_ready_socket(struct pg_conn *c, int events)
+{
     if (events & UV_READABLE) {
         if (!PQconsumeInput(c->pg)) {
             /* What arrived before the break may hold answers, or the server's reason for closing. */
@@ -375,7 +423,8 @@ static void on_ready_socket(struct pg_conn *c, int events) {
 
 /* --- queries ---------------------------------------------------------------------------- */
 
-static void collect(const struct pg_params *p, const char **values, int *lengths, int *formats) {
+static void collect(const struct pg_params *p, const char **values, int *lengths, int *formats)
+{
     for (int i = 0; i < p->count; i++) {
         const bool null = p->param[i].length < 0;
         values[i] = null ? NULL : (const char *)p->bytes.p + p->bytes.start + p->param[i].offset;
@@ -384,9 +433,10 @@ static void collect(const struct pg_params *p, const char **values, int *lengths
     }
 }
 
-void pg_conn_query(struct pg_conn *c, enum sql_id id, const struct pg_params *params, int flags, pg_result_fn *fn,
-                   void *arg) {
-    static const struct pg_params none = {.count = 0, .open_array = -1};
+void pg_conn_query(struct pg_conn *c, enum sql_id id, const struct pg_params *params, int flags,
+                   pg_result_fn *fn, void *arg)
+{
+    static const struct pg_params none = { .count = 0, .open_array = -1 };
     const char *values[SQL_MAX_PARAMS];
     int lengths[SQL_MAX_PARAMS];
     int formats[SQL_MAX_PARAMS];
@@ -396,17 +446,19 @@ void pg_conn_query(struct pg_conn *c, enum sql_id id, const struct pg_params *pa
         params = &none;
     collect(params, values, lengths, formats);
     const bool first = ops_empty(&c->ops);
-    ops_push(&c->ops, (struct op){.on_result = fn, .arg = arg, .flags = flags});
+    ops_push(&c->ops, (struct op){ .on_result = fn, .arg = arg, .flags = flags });
     /* A failure to queue shows as a bad connection; the group's end reports it. */
-    if (c->pg && !PQsendQueryPrepared(c->pg, sql_rows[id].name, params->count, values, lengths, formats, 1))
+    if (c->pg &&
+        !PQsendQueryPrepared(c->pg, sql_rows[id].name, params->count, values, lengths, formats, 1))
         log_event(LOG_ERROR, "cannot queue a statement", LF_STR("statement", sql_rows[id].name),
                   LF_STR("error", PQerrorMessage(c->pg)));
     if (first && c->pg)
         choose_row_mode(c);
 }
 
-void pg_conn_end_group(struct pg_conn *c, pg_group_fn *fn, void *arg) {
-    ops_push(&c->ops, (struct op){.on_end = fn, .arg = arg});
+void pg_conn_end_group(struct pg_conn *c, pg_group_fn *fn, void *arg)
+{
+    ops_push(&c->ops, (struct op){ .on_end = fn, .arg = arg });
     if (c->pg == NULL)
         return;
     PQpipelineSync(c->pg);
@@ -417,59 +469,73 @@ void pg_conn_end_group(struct pg_conn *c, pg_group_fn *fn, void *arg) {
 
 /* --- connecting --------------------------------------------------------------------------- */
 
-static int64_t monotonic_ms(void) {
+static int64_t monotonic_ms(void)
+{
     return (int64_t)(uv_hrtime() / 1000000);
 }
 
 /* setup_refuse notes the first thing that is wrong with the server; told when the last answer is in. */
-static void setup_refuse(struct pg_conn *c, enum pg_loss loss, const char *why) {
+static void setup_refuse(struct pg_conn *c, enum pg_loss loss, const char *why)
+{
     if (c->setup_why[0])
         return;
     c->setup_loss = loss;
     snprintf(c->setup_why, sizeof(c->setup_why), "%s", why);
 }
 
-static bool check_settings(void *arg, PGresult *r) {
+static bool check_settings(void *arg, PGresult *r)
+{
     struct pg_conn *c = arg;
     snprintf(c->server_version, sizeof(c->server_version), "%s", PQgetvalue(r, 0, 0));
     c->clock_offset = pg_get_int(r, 0, 3) - (c->clock_sent_ms + monotonic_ms()) / 2;
     if (strcmp(PQgetvalue(r, 0, 1), "off") == 0)
-        setup_refuse(c, PG_LOSS_SETTINGS, "synchronous_commit is off and cannot be turned on: writes could be lost");
+        setup_refuse(c, PG_LOSS_SETTINGS,
+                     "synchronous_commit is off and cannot be turned on: writes could be lost");
     if (strcmp(PQgetvalue(r, 0, 2), "UTF8") != 0)
         setup_refuse(c, PG_LOSS_SETTINGS, "the database's encoding must be UTF8");
     return false;
 }
 
-static bool check_schema(void *arg, PGresult *r) {
+static bool check_schema(void *arg, PGresult *r)
+{
     struct pg_conn *c = arg;
     const int64_t version = PQntuples(r) == 1 ? pg_get_int(r, 0, 0) : 0;
     if (version == SQL_SCHEMA_VERSION)
         return false;
     char why[128];
-    snprintf(why, sizeof(why), "the cofre schema has version %d, this core needs version %d: run cofre-core --create-schema",
-             (int)version, SQL_SCHEMA_VERSION);
+    snprintf(
+        why, sizeof(why),
+        "the cofre schema has version %d, this core needs version %d: run cofre-core --create-schema",
+        (int)version, SQL_SCHEMA_VERSION);
     setup_refuse(c, PG_LOSS_SCHEMA, why);
     return false;
 }
 
-static void on_ignored(void *arg, enum pg_group_status status, const char *sqlstate, const char *message) {
+static void on_ignored(void *arg, enum pg_group_status status, const char *sqlstate,
+                       const char *message)
+{
     (void)arg;
     (void)status;
     (void)sqlstate;
     (void)message;
 }
 
-static void on_schema_checked(void *arg, enum pg_group_status status, const char *sqlstate, const char *message) {
+static void on_schema_checked(void *arg, enum pg_group_status status, const char *sqlstate,
+                              const char *message)
+{
     struct pg_conn *c = arg;
     if (status != PG_GROUP_FAILED)
         return;
     if (strcmp(sqlstate, "42P01") == 0 || strcmp(sqlstate, "3F000") == 0)
-        setup_refuse(c, PG_LOSS_SCHEMA, "the database has no cofre schema: run cofre-core --create-schema");
+        setup_refuse(c, PG_LOSS_SCHEMA,
+                     "the database has no cofre schema: run cofre-core --create-schema");
     else
         setup_refuse(c, PG_LOSS_NETWORK, message);
 }
 
-static void on_prepared(void *arg, enum pg_group_status status, const char *sqlstate, const char *message) {
+static void on_prepared(void *arg, enum pg_group_status status, const char *sqlstate,
+                        const char *message)
+{
     struct pg_conn *c = arg;
     (void)sqlstate;
     if (status == PG_GROUP_LOST)
@@ -485,9 +551,10 @@ static void on_prepared(void *arg, enum pg_group_status status, const char *sqls
     c->events->ready(c, c->owner);
 }
 
-static void send_text(struct pg_conn *c, const char *sql, pg_result_fn *fn) {
+static void send_text(struct pg_conn *c, const char *sql, pg_result_fn *fn)
+{
     PQsendQueryParams(c->pg, sql, 0, NULL, NULL, NULL, NULL, 1);
-    ops_push(&c->ops, (struct op){.on_result = fn, .arg = c});
+    ops_push(&c->ops, (struct op){ .on_result = fn, .arg = c });
 }
 
 /* Each in a group of its own: a server that does not know the setting goes without. */
@@ -507,7 +574,8 @@ static const char *const session_settings[] = {
     " ('off', 'local')",
 };
 
-static void prepare_all(struct pg_conn *c) {
+static void prepare_all(struct pg_conn *c)
+{
     c->state = CONN_PREPARING;
     PQsetnonblocking(c->pg, 1);
     PQenterPipelineMode(c->pg);
@@ -516,10 +584,11 @@ static void prepare_all(struct pg_conn *c) {
         pg_conn_end_group(c, on_ignored, c);
     }
     c->clock_sent_ms = monotonic_ms();
-    send_text(c,
-              "SELECT current_setting('server_version'), current_setting('synchronous_commit'),"
-              " current_setting('server_encoding'), (extract(epoch FROM clock_timestamp()) * 1000)::bigint",
-              check_settings);
+    send_text(
+        c,
+        "SELECT current_setting('server_version'), current_setting('synchronous_commit'),"
+        " current_setting('server_encoding'), (extract(epoch FROM clock_timestamp()) * 1000)::bigint",
+        check_settings);
     send_text(c, "SELECT version FROM cofre.schema", check_schema);
     pg_conn_end_group(c, on_schema_checked, c);
     for (int i = 0; i < SQL_ID_COUNT; i++) {
@@ -528,12 +597,13 @@ static void prepare_all(struct pg_conn *c) {
         while (row->types[n])
             n++;
         PQsendPrepare(c->pg, row->name, row->text, n, row->types);
-        ops_push(&c->ops, (struct op){.arg = c});
+        ops_push(&c->ops, (struct op){ .arg = c });
     }
     pg_conn_end_group(c, on_prepared, c);
 }
 
-static void connect_step(struct pg_conn *c) {
+static void connect_step(struct pg_conn *c)
+{
     switch (PQconnectPoll(c->pg)) {
     case PGRES_POLLING_READING:
         watch(c, UV_READABLE);
@@ -549,10 +619,12 @@ static void connect_step(struct pg_conn *c) {
     }
 }
 
-static void on_socket(uv_poll_t *poll, int status, int events) {
+static void on_socket(uv_poll_t *poll, int status, int events)
+{
     struct pg_conn *c = poll->data;
     if (c->state == CONN_CONNECTING) {
-        uv_poll_stop(poll); /* libpq may close this descriptor and open another with the same number */
+        uv_poll_stop(
+            poll); /* libpq may close this descriptor and open another with the same number */
         c->poll_events = 0;
         connect_step(c);
     } else {
@@ -560,14 +632,17 @@ static void on_socket(uv_poll_t *poll, int status, int events) {
     }
 }
 
-static void on_timeout(uv_timer_t *timer) {
+static void on_timeout(uv_timer_t *timer)
+{
     struct pg_conn *c = timer->data;
-    pg_conn_drop(c, PG_LOSS_NETWORK, c->state == CONN_PREPARING ? "timeout while preparing statements"
-                                                                : "timeout while connecting");
+    pg_conn_drop(c, PG_LOSS_NETWORK,
+                 c->state == CONN_PREPARING ? "timeout while preparing statements"
+                                            : "timeout while connecting");
 }
 
 /* start hands libpq the target, with the address that the name resolved to, so that it resolves nothing itself. */
-static void start(struct pg_conn *c, const char *hostaddr) {
+static void start(struct pg_conn *c, const char *hostaddr)
+{
     const char *keywords[64];
     const char *values[64];
     size_t n = 0;
@@ -591,7 +666,8 @@ static void start(struct pg_conn *c, const char *hostaddr) {
         watch(c, UV_WRITABLE);
 }
 
-static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *found) {
+static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *found)
+{
     struct resolve *resolve = container_of(request, struct resolve, request);
     struct pg_conn *c = resolve->conn;
     char address[64] = "";
@@ -605,15 +681,18 @@ static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *
     if (address[0])
         start(c, address);
     else
-        pg_conn_drop(c, PG_LOSS_NETWORK, status ? uv_strerror(status) : "the host name has no address");
+        pg_conn_drop(c, PG_LOSS_NETWORK,
+                     status ? uv_strerror(status) : "the host name has no address");
 }
 
-static void resolve_then_start(struct pg_conn *c) {
-    const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+static void resolve_then_start(struct pg_conn *c)
+{
+    const struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
     c->state = CONN_RESOLVING;
     c->resolve = mem_zalloc(sizeof(*c->resolve));
     c->resolve->conn = c;
-    const int rc = uv_getaddrinfo(c->loop, &c->resolve->request, on_resolved, c->target->host, c->target->port, &hints);
+    const int rc = uv_getaddrinfo(c->loop, &c->resolve->request, on_resolved, c->target->host,
+                                  c->target->port, &hints);
     if (rc == 0)
         return;
     free(c->resolve);
@@ -621,7 +700,8 @@ static void resolve_then_start(struct pg_conn *c) {
     pg_conn_drop(c, PG_LOSS_NETWORK, uv_strerror(rc));
 }
 
-void pg_conn_open(struct pg_conn *c, const struct pg_target *target) {
+void pg_conn_open(struct pg_conn *c, const struct pg_target *target)
+{
     c->target = target;
     c->setup_why[0] = '\0';
     c->sqlstate[0] = '\0';
@@ -632,7 +712,8 @@ void pg_conn_open(struct pg_conn *c, const struct pg_target *target) {
         start(c, NULL);
 }
 
-struct pg_conn *pg_conn_new(uv_loop_t *loop, const struct pg_conn_events *events, void *owner) {
+struct pg_conn *pg_conn_new(uv_loop_t *loop, const struct pg_conn_events *events, void *owner)
+{
     struct pg_conn *c = mem_zalloc(sizeof(*c));
     c->loop = loop;
     c->events = events;
@@ -643,7 +724,8 @@ struct pg_conn *pg_conn_new(uv_loop_t *loop, const struct pg_conn_events *events
     return c;
 }
 
-void pg_conn_free(struct pg_conn *c) {
+void pg_conn_free(struct pg_conn *c)
+{
     if (c == NULL)
         return;
     close_socket(c);
@@ -652,14 +734,17 @@ void pg_conn_free(struct pg_conn *c) {
     free(c);
 }
 
-bool pg_conn_is_ready(const struct pg_conn *c) {
+bool pg_conn_is_ready(const struct pg_conn *c)
+{
     return c->state == CONN_READY;
 }
 
-const char *pg_conn_server_version(const struct pg_conn *c) {
+const char *pg_conn_server_version(const struct pg_conn *c)
+{
     return c->server_version;
 }
 
-int64_t pg_conn_clock_offset(const struct pg_conn *c) {
+int64_t pg_conn_clock_offset(const struct pg_conn *c)
+{
     return c->clock_offset;
 }

@@ -18,9 +18,9 @@ struct pg_conn;
 struct pg_target {
     const char *const *keywords;
     const char *const *values;
-    const char *host;        /* name to resolve, or NULL for a Unix socket or a hostaddr */
+    const char *host; /* name to resolve, or NULL for a Unix socket or a hostaddr */
     const char *port;
-    uint64_t timeout_ms;     /* to connect and prepare */
+    uint64_t timeout_ms; /* to connect and prepare */
 };
 
 enum pg_loss {
@@ -37,7 +37,8 @@ struct pg_conn_events {
 };
 
 struct pg_conn *pg_conn_new(uv_loop_t *loop, const struct pg_conn_events *events, void *owner);
-void pg_conn_open(struct pg_conn *c, const struct pg_target *target); /* target must outlive the attempt */
+void pg_conn_open(struct pg_conn *c,
+                  const struct pg_target *target); /* target must outlive the attempt */
 /* pg_conn_drop closes now and calls lost; pg_conn_free closes without calls and frees. */
 void pg_conn_drop(struct pg_conn *c, enum pg_loss loss, const char *why);
 void pg_conn_free(struct pg_conn *c);
@@ -74,7 +75,11 @@ void pg_elem_int4(struct pg_params *p, int32_t v);
 void pg_elem_int8(struct pg_params *p, int64_t v);
 void pg_elem_bytes(struct pg_params *p, struct slice s);
 
-/* Binary result columns. pg_get_bytes points into the result; a NULL gives p == NULL. */
+/*
+ * Results, for whoever is not to call libpq itself (struct pg_result is libpq's PGresult): rows returned, rows that a
+ * statement changed, and binary columns. pg_get_bytes points into the result; a NULL gives p == NULL. */
+int pg_row_count(const struct pg_result *r);
+int64_t pg_changed_rows(struct pg_result *r);
 struct slice pg_get_bytes(const PGresult *r, int row, int column);
 int64_t pg_get_int(const PGresult *r, int row, int column); /* int2, int4, int8; 0 for NULL */
 
@@ -90,11 +95,12 @@ enum pg_group_status {
  * alone, which always is called exactly once.
  */
 typedef bool pg_result_fn(void *arg, PGresult *result);
-typedef void pg_group_fn(void *arg, enum pg_group_status status, const char *sqlstate, const char *message);
+typedef void pg_group_fn(void *arg, enum pg_group_status status, const char *sqlstate,
+                         const char *message);
 
 enum pg_query_flag { PG_ROW_BY_ROW = 1 };
-void pg_conn_query(struct pg_conn *c, enum sql_id id, const struct pg_params *params, int flags, pg_result_fn *fn,
-                   void *arg);
+void pg_conn_query(struct pg_conn *c, enum sql_id id, const struct pg_params *params, int flags,
+                   pg_result_fn *fn, void *arg);
 /* pg_conn_end_group sends what was queued with a Sync behind it. Outside BEGIN … COMMIT the group is one transaction. */
 void pg_conn_end_group(struct pg_conn *c, pg_group_fn *fn, void *arg);
 

@@ -32,7 +32,8 @@ struct pg_pool {
 
 /* --- targets out of the connection string -------------------------------------------------- */
 
-static const char *option_value(const PQconninfoOption *options, const char *keyword) {
+static const char *option_value(const PQconninfoOption *options, const char *keyword)
+{
     for (; options->keyword; options++)
         if (strcmp(options->keyword, keyword) == 0)
             return options->val && options->val[0] ? options->val : NULL;
@@ -40,7 +41,8 @@ static const char *option_value(const PQconninfoOption *options, const char *key
 }
 
 /* list_item copies the nth item of a comma-separated list; a list of one item serves for every n. NULL: none. */
-static char *list_item(const char *list, unsigned n) {
+static char *list_item(const char *list, unsigned n)
+{
     if (list == NULL)
         return NULL;
     const bool single = strchr(list, ',') == NULL;
@@ -51,10 +53,11 @@ static char *list_item(const char *list, unsigned n) {
         list++;
     }
     const size_t len = strcspn(list, ",");
-    return len ? (char *)slice_dup((struct slice){(const uint8_t *)list, len}).p : NULL;
+    return len ? (char *)slice_dup((struct slice){ (const uint8_t *)list, len }).p : NULL;
 }
 
-static unsigned list_length(const char *list) {
+static unsigned list_length(const char *list)
+{
     unsigned n = 1;
     for (; list && *list; list++)
         n += *list == ',';
@@ -67,25 +70,32 @@ struct pairs {
     size_t n;
 };
 
-static void add_pair(struct pairs *p, const char *keyword, const char *value) {
+static void add_pair(struct pairs *p, const char *keyword, const char *value)
+{
     if (value == NULL)
         return;
     p->keywords[p->n] = keyword;
     p->values[p->n++] = value;
 }
 
-static bool is_per_host(const char *keyword) {
-    return strcmp(keyword, "host") == 0 || strcmp(keyword, "hostaddr") == 0 || strcmp(keyword, "port") == 0;
+static bool is_per_host(const char *keyword)
+{
+    return strcmp(keyword, "host") == 0 || strcmp(keyword, "hostaddr") == 0 ||
+           strcmp(keyword, "port") == 0;
 }
 
-static void add_default(struct pairs *p, const PQconninfoOption *options, const char *keyword, const char *value) {
+static void add_default(struct pairs *p, const PQconninfoOption *options, const char *keyword,
+                        const char *value)
+{
     if (option_value(options, keyword) == NULL)
         add_pair(p, keyword, value);
 }
 
-static void build_target(struct pg_pool *pool, unsigned n) {
+static void build_target(struct pg_pool *pool, unsigned n)
+{
     enum { MAX_PAIRS = 60 };
-    struct pairs p = {mem_zalloc(MAX_PAIRS * sizeof(char *)), mem_zalloc(MAX_PAIRS * sizeof(char *)), 0};
+    struct pairs p = { mem_zalloc(MAX_PAIRS * sizeof(char *)),
+                       mem_zalloc(MAX_PAIRS * sizeof(char *)), 0 };
     char *host = list_item(option_value(pool->options, "host"), n);
     char *hostaddr = list_item(option_value(pool->options, "hostaddr"), n);
     char *port = list_item(option_value(pool->options, "port"), n);
@@ -114,7 +124,8 @@ static void build_target(struct pg_pool *pool, unsigned n) {
     };
 }
 
-static void free_target(struct pg_target *t) {
+static void free_target(struct pg_target *t)
+{
     for (size_t i = 0; t->keywords[i]; i++)
         if (is_per_host(t->keywords[i]))
             free((void *)t->values[i]);
@@ -124,16 +135,19 @@ static void free_target(struct pg_target *t) {
 
 /* --- slots ------------------------------------------------------------------------------- */
 
-static void open_slot(struct slot *s) {
+static void open_slot(struct slot *s)
+{
     pg_conn_open(s->conn, &s->pool->targets[s->host]);
 }
 
-static void on_retry(uv_timer_t *timer) {
+static void on_retry(uv_timer_t *timer)
+{
     open_slot(timer->data);
 }
 
 /* Full jitter: anywhere up to a bound that doubles with each round through the hosts. */
-static uint64_t backoff_ms(const struct slot *s) {
+static uint64_t backoff_ms(const struct slot *s)
+{
     const unsigned rounds = s->failures / s->pool->target_count;
     uint64_t bound = BACKOFF_FIRST_MS;
     for (unsigned i = 0; i < rounds && bound < BACKOFF_MAX_MS; i++)
@@ -143,14 +157,16 @@ static uint64_t backoff_ms(const struct slot *s) {
     return bound / 2 + (uint64_t)random() % (bound / 2 + 1);
 }
 
-static void on_ready(struct pg_conn *c, void *owner) {
+static void on_ready(struct pg_conn *c, void *owner)
+{
     struct slot *s = owner;
     (void)c;
     s->failures = 0;
     s->pool->events->ready(s->pool->owner, s->index);
 }
 
-static void on_lost(struct pg_conn *c, enum pg_loss loss, const char *why, void *owner) {
+static void on_lost(struct pg_conn *c, enum pg_loss loss, const char *why, void *owner)
+{
     struct slot *s = owner;
     struct pg_pool *pool = s->pool;
     (void)c;
@@ -162,9 +178,10 @@ static void on_lost(struct pg_conn *c, enum pg_loss loss, const char *why, void 
     pool->events->lost(pool->owner, s->index, loss, why, s->failures == 1);
 }
 
-static const struct pg_conn_events conn_events = {.ready = on_ready, .lost = on_lost};
+static const struct pg_conn_events conn_events = { .ready = on_ready, .lost = on_lost };
 
-static void init_slot(struct pg_pool *pool, unsigned index) {
+static void init_slot(struct pg_pool *pool, unsigned index)
+{
     struct slot *s = &pool->slots[index];
     s->pool = pool;
     s->index = index;
@@ -174,8 +191,10 @@ static void init_slot(struct pg_pool *pool, unsigned index) {
     uv_timer_init(pool->loop, s->timer);
 }
 
-enum err pg_pool_new(uv_loop_t *loop, const char *conninfo, unsigned size, const struct pg_pool_events *events,
-                     void *owner, char *why, size_t why_size, struct pg_pool **out) {
+enum err pg_pool_new(uv_loop_t *loop, const char *conninfo, unsigned size,
+                     const struct pg_pool_events *events, void *owner, char *why, size_t why_size,
+                     struct pg_pool **out)
+{
     char *error = NULL;
     PQconninfoOption *options = PQconninfoParse(conninfo, &error);
     if (options == NULL) {
@@ -204,16 +223,19 @@ enum err pg_pool_new(uv_loop_t *loop, const char *conninfo, unsigned size, const
     return ERR_OK;
 }
 
-void pg_pool_start(struct pg_pool *pool) {
+void pg_pool_start(struct pg_pool *pool)
+{
     for (unsigned i = 0; i < pool->size; i++)
         open_slot(&pool->slots[i]);
 }
 
-static void free_handle(uv_handle_t *handle) {
+static void free_handle(uv_handle_t *handle)
+{
     free(handle);
 }
 
-void pg_pool_stop(struct pg_pool *pool) {
+void pg_pool_stop(struct pg_pool *pool)
+{
     pool->stopped = true;
     for (unsigned i = 0; i < pool->size; i++) {
         struct slot *s = &pool->slots[i];
@@ -225,7 +247,8 @@ void pg_pool_stop(struct pg_pool *pool) {
     }
 }
 
-void pg_pool_free(struct pg_pool *pool) {
+void pg_pool_free(struct pg_pool *pool)
+{
     if (pool == NULL)
         return;
     pg_pool_stop(pool);
@@ -236,11 +259,13 @@ void pg_pool_free(struct pg_pool *pool) {
     free(pool);
 }
 
-unsigned pg_pool_size(const struct pg_pool *pool) {
+unsigned pg_pool_size(const struct pg_pool *pool)
+{
     return pool->size;
 }
 
-struct pg_conn *pg_pool_conn(struct pg_pool *pool, unsigned slot) {
+struct pg_conn *pg_pool_conn(struct pg_pool *pool, unsigned slot)
+{
     struct pg_conn *c = pool->slots[slot].conn;
     return c && pg_conn_is_ready(c) ? c : NULL;
 }

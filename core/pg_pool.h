@@ -12,7 +12,8 @@ struct pg_pool;
 struct pg_pool_events {
     void (*ready)(void *owner, unsigned slot);
     /* lost: a connection that was ready broke, or an attempt failed (first_failure: the first since the last ready). */
-    void (*lost)(void *owner, unsigned slot, enum pg_loss loss, const char *why, bool first_failure);
+    void (*lost)(void *owner, unsigned slot, enum pg_loss loss, const char *why,
+                 bool first_failure);
 };
 
 /*
@@ -20,14 +21,13 @@ struct pg_pool_events {
  * why[] when it is malformed. Nothing is connected before pg_pool_start.
  */
 MUST_CHECK enum err pg_pool_new(uv_loop_t *loop, const char *conninfo, unsigned size,
-                                const struct pg_pool_events *events, void *owner, char *why, size_t why_size,
-                                struct pg_pool **out);
+                                const struct pg_pool_events *events, void *owner, char *why,
+                                size_t why_size, struct pg_pool **out);
 void pg_pool_start(struct pg_pool *pool);
 void pg_pool_stop(struct pg_pool *pool); /* closes everything and reconnects no more */
 void pg_pool_free(struct pg_pool *pool);
 
 unsigned pg_pool_size(const struct pg_pool *pool);
 struct pg_conn *pg_pool_conn(struct pg_pool *pool, unsigned slot); /* NULL while it is not ready */
-
 
 #endif

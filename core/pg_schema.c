@@ -7,13 +7,15 @@
 
 #include "sql.h"
 
-static enum err complain(PGconn *pg, const char *what) {
+static enum err complain(PGconn *pg, const char *what)
+{
     const char *why = PQerrorMessage(pg);
     fprintf(stderr, "cofre-core: cannot %s: %.*s\n", what, (int)strcspn(why, "\n"), why);
     return ERR_SYSTEM;
 }
 
-static enum err run(PGconn *pg, const char *sql, const char *what) {
+static enum err run(PGconn *pg, const char *sql, const char *what)
+{
     PGresult *r = PQexec(pg, sql);
     const ExecStatusType status = PQresultStatus(r);
     PQclear(r);
@@ -21,16 +23,19 @@ static enum err run(PGconn *pg, const char *sql, const char *what) {
 }
 
 /* What makes it faster, but is not needed; a server that knows no such setting goes without. */
-static void tune(PGconn *pg) {
+static void tune(PGconn *pg)
+{
     for (unsigned i = 0; i < sql_schema_tuning_count; i++) {
         PGresult *r = PQexec(pg, sql_schema_tuning[i]);
         if (PQresultStatus(r) != PGRES_COMMAND_OK)
-            fprintf(stderr, "cofre-core: goes without a setting that this server refuses: %s", PQerrorMessage(pg));
+            fprintf(stderr, "cofre-core: goes without a setting that this server refuses: %s",
+                    PQerrorMessage(pg));
         PQclear(r);
     }
 }
 
-static enum err check_encoding(PGconn *pg) {
+static enum err check_encoding(PGconn *pg)
+{
     const char *encoding = PQparameterStatus(pg, "server_encoding");
     if (encoding && strcmp(encoding, "UTF8") == 0)
         return ERR_OK;
@@ -39,12 +44,14 @@ static enum err check_encoding(PGconn *pg) {
     return ERR_INVALID;
 }
 
-static void ignore_notice(void *arg, const char *message) {
+static void ignore_notice(void *arg, const char *message)
+{
     (void)arg;
     (void)message;
 }
 
-static enum err create(PGconn *pg) {
+static enum err create(PGconn *pg)
+{
     if (PQstatus(pg) != CONNECTION_OK)
         return complain(pg, "connect to the database");
     PQsetNoticeProcessor(pg, ignore_notice, NULL); /* "already exists, skipping" */
@@ -54,11 +61,13 @@ static enum err create(PGconn *pg) {
     if (err != ERR_OK)
         return err;
     tune(pg);
-    printf("cofre-core: schema cofre version %d is in place in database \"%s\"\n", SQL_SCHEMA_VERSION, PQdb(pg));
+    printf("cofre-core: schema cofre version %d is in place in database \"%s\"\n",
+           SQL_SCHEMA_VERSION, PQdb(pg));
     return ERR_OK;
 }
 
-enum err pg_schema_create(const char *conninfo) {
+enum err pg_schema_create(const char *conninfo)
+{
     PGconn *pg = PQconnectdb(conninfo);
     const enum err err = create(pg);
     PQfinish(pg);

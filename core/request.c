@@ -8,23 +8,26 @@
 
 enum { MAX_ARGS = 1024 * 1024 };
 
-struct request *request_new(struct slice payload, uint64_t now_ms) {
+struct request *request_new(struct slice payload, uint64_t now_ms)
+{
     uint32_t argc = 0;
     if (frame_parse_request(payload, MAX_ARGS, NULL, &argc) != ERR_OK || argc == 0)
         return NULL;
     const size_t table = sizeof(struct request) + argc * sizeof(struct slice);
     struct request *r = mem_alloc(table + payload.len);
-    *r = (struct request){.arrived_ms = now_ms, .size = (uint32_t)payload.len};
+    *r = (struct request){ .arrived_ms = now_ms, .size = (uint32_t)payload.len };
     uint8_t *bytes = (uint8_t *)r + table;
     memcpy(bytes, payload.p, payload.len);
-    if (frame_parse_request((struct slice){bytes, payload.len}, argc, r->argv, &r->argc) != ERR_OK) {
+    if (frame_parse_request((struct slice){ bytes, payload.len }, argc, r->argv, &r->argc) !=
+        ERR_OK) {
         free(r);
         return NULL;
     }
     return r;
 }
 
-void request_free(struct request *r) {
+void request_free(struct request *r)
+{
     if (r == NULL)
         return;
     while (r->body) {
@@ -35,7 +38,8 @@ void request_free(struct request *r) {
     free(r);
 }
 
-void request_push(struct request_list *list, struct request *r) {
+void request_push(struct request_list *list, struct request *r)
+{
     r->next = NULL;
     if (list->last)
         list->last->next = r;
@@ -45,7 +49,8 @@ void request_push(struct request_list *list, struct request *r) {
     list->count++;
 }
 
-struct request *request_pop(struct request_list *list) {
+struct request *request_pop(struct request_list *list)
+{
     struct request *r = list->first;
     if (r == NULL)
         return NULL;
@@ -56,7 +61,8 @@ struct request *request_pop(struct request_list *list) {
     return r;
 }
 
-void request_put_back(struct request_list *list, struct request_list *front) {
+void request_put_back(struct request_list *list, struct request_list *front)
+{
     if (front->first == NULL)
         return;
     front->last->next = list->first;
@@ -64,10 +70,11 @@ void request_put_back(struct request_list *list, struct request_list *front) {
     if (list->last == NULL)
         list->last = front->last;
     list->count += front->count;
-    *front = (struct request_list){NULL, NULL, 0};
+    *front = (struct request_list){ NULL, NULL, 0 };
 }
 
-void request_free_all(struct request_list *list) {
+void request_free_all(struct request_list *list)
+{
     struct request *r;
     while ((r = request_pop(list)))
         request_free(r);

@@ -8,16 +8,17 @@
 #include "command_table.h"
 
 struct request {
-    struct request *next;          /* in a session's queue, in its units, or in a body */
-    const struct command *command; /* the row (of the subcommand, where there is one), once past the gates */
-    struct request *body;          /* EXEC: the queued commands */
-    struct walk *walk;             /* set by the turn when the command walks */
-    uint64_t arrived_ms;           /* monotonic */
+    struct request *next; /* in a session's queue, in its units, or in a body */
+    const struct command
+        *command;         /* the row (of the subcommand, where there is one), once past the gates */
+    struct request *body; /* EXEC: the queued commands */
+    struct walk *walk;    /* set by the turn when the command walks */
+    uint64_t arrived_ms;  /* monotonic */
     uint32_t argc;
     uint32_t size; /* bytes of the payload that it came in */
     bool writes;   /* it, or its body, may change entries */
     bool walks;
-    bool walked; /* the walk has its answer */
+    bool walked;   /* the walk has its answer */
     bool snapshot; /* its parts need one snapshot that a single statement cannot give */
     struct slice argv[];
 };

@@ -10,8 +10,9 @@
 
 enum { OUT_MAX = 1 << 30, ASSEMBLING_MAX = 256 * 1024 * 1024, MAX_STATE_NAME = 255 };
 
-static struct slice keep(uint8_t **at, struct slice s) {
-    struct slice copy = {*at, s.len};
+static struct slice keep(uint8_t **at, struct slice s)
+{
+    struct slice copy = { *at, s.len };
     if (s.len)
         memcpy(*at, s.p, s.len);
     *at += s.len;
@@ -19,11 +20,12 @@ static struct slice keep(uint8_t **at, struct slice s) {
 }
 
 /* The open record's texts, in one allocation. The state is not kept: it goes out of date. */
-static void keep_info(struct session *s, const struct frame_open *open) {
+static void keep_info(struct session *s, const struct frame_open *open)
+{
     s->info = *open;
-    s->info.state = (struct slice){NULL, 0};
-    uint8_t *at = mem_alloc(open->issuer.len + open->serial.len + open->tls_version.len + open->cipher.len +
-                            open->peer.len + open->local.len + 1);
+    s->info.state = (struct slice){ NULL, 0 };
+    uint8_t *at = mem_alloc(open->issuer.len + open->serial.len + open->tls_version.len +
+                            open->cipher.len + open->peer.len + open->local.len + 1);
     s->info_bytes = at;
     s->info.identity = s->identity->name;
     s->info.issuer = keep(&at, open->issuer);
@@ -34,7 +36,9 @@ static void keep_info(struct session *s, const struct frame_open *open) {
     s->info.local = keep(&at, open->local);
 }
 
-struct session *session_new(struct core *core, struct link *link, uint64_t wire_id, const struct frame_open *open) {
+struct session *session_new(struct core *core, struct link *link, uint64_t wire_id,
+                            const struct frame_open *open)
+{
     struct session *s = mem_zalloc(sizeof(*s));
     s->core = core;
     s->link = link;
@@ -42,7 +46,7 @@ struct session *session_new(struct core *core, struct link *link, uint64_t wire_
     s->id = ++core->last_session_id;
     s->identity = identity_ref(core->identities, open->identity);
     keep_info(s, open);
-    s->vars = (struct session_vars){.protocol = 2};
+    s->vars = (struct session_vars){ .protocol = 2 };
     s->credit = open->credit;
     s->opened_ms = open->opened_at;
     s->last_ms = uv_now(core->loop);
@@ -51,7 +55,8 @@ struct session *session_new(struct core *core, struct link *link, uint64_t wire_
     return s;
 }
 
-void session_free(struct session *s) {
+void session_free(struct session *s)
+{
     request_free_all(&s->queue);
     request_free_all(&s->units);
     session_discard_multi(s);
@@ -64,66 +69,81 @@ void session_free(struct session *s) {
     free(s);
 }
 
-struct session_vars *session_vars(struct session *s) {
+struct session_vars *session_vars(struct session *s)
+{
     return &s->vars;
 }
 
-uint32_t session_db(const struct session *s) {
+uint32_t session_db(const struct session *s)
+{
     return db_ref(s->vars.keyspace, s->vars.db_number);
 }
 
-uint64_t session_id(const struct session *s) {
+uint64_t session_id(const struct session *s)
+{
     return s->id;
 }
 
-struct slice session_identity(const struct session *s) {
+struct slice session_identity(const struct session *s)
+{
     return s->identity->name;
 }
 
-const struct frame_open *session_open_info(const struct session *s) {
+const struct frame_open *session_open_info(const struct session *s)
+{
     return &s->info;
 }
 
-int64_t session_opened_ms(const struct session *s) {
+int64_t session_opened_ms(const struct session *s)
+{
     return s->opened_ms;
 }
 
-int64_t session_idle_seconds(const struct session *s) {
+int64_t session_idle_seconds(const struct session *s)
+{
     return (int64_t)(uv_now(s->core->loop) - s->last_ms) / 1000;
 }
 
-const char *session_last_command(const struct session *s) {
+const char *session_last_command(const struct session *s)
+{
     return s->last_command ? s->last_command->name : "NULL";
 }
 
-uint64_t session_commands(const struct session *s) {
+uint64_t session_commands(const struct session *s)
+{
     return s->commands;
 }
 
-struct slice session_name(const struct session *s, enum session_name which) {
-    return s->names[which] ? slice_of((const char *)s->names[which]) : (struct slice){NULL, 0};
+struct slice session_name(const struct session *s, enum session_name which)
+{
+    return s->names[which] ? slice_of((const char *)s->names[which]) : (struct slice){ NULL, 0 };
 }
 
-void session_set_name(struct session *s, enum session_name which, struct slice name) {
+void session_set_name(struct session *s, enum session_name which, struct slice name)
+{
     free(s->names[which]);
     s->names[which] = name.len ? (uint8_t *)slice_dup(name).p : NULL;
 }
 
 /* --- MULTI and WATCH ---------------------------------------------------------------------- */
 
-bool session_in_multi(const struct session *s) {
+bool session_in_multi(const struct session *s)
+{
     return s->multi != NULL;
 }
 
-size_t session_multi_count(const struct session *s) {
+size_t session_multi_count(const struct session *s)
+{
     return s->multi ? s->multi->queued.count : SIZE_MAX;
 }
 
-void session_begin_multi(struct session *s) {
+void session_begin_multi(struct session *s)
+{
     s->multi = mem_zalloc(sizeof(*s->multi));
 }
 
-void session_discard_multi(struct session *s) {
+void session_discard_multi(struct session *s)
+{
     if (s->multi)
         request_free_all(&s->multi->queued);
     free(s->multi);
@@ -131,22 +151,26 @@ void session_discard_multi(struct session *s) {
     session_unwatch(s);
 }
 
-static struct watch *find_watch(const struct session *s, uint32_t db, struct slice key) {
+static struct watch *find_watch(const struct session *s, uint32_t db, struct slice key)
+{
     struct watch *w = s->watches;
     while (w && !(w->db == db && slice_eq(w->key, key)))
         w = w->next;
     return w;
 }
 
-void session_watch(struct session *s, uint32_t db, struct slice key, int64_t revision) {
+void session_watch(struct session *s, uint32_t db, struct slice key, int64_t revision)
+{
     if (find_watch(s, db, key))
         return;
     struct watch *w = mem_alloc(sizeof(*w));
-    *w = (struct watch){.next = s->watches, .db = db, .revision = revision, .key = slice_dup(key)};
+    *w =
+        (struct watch){ .next = s->watches, .db = db, .revision = revision, .key = slice_dup(key) };
     s->watches = w;
 }
 
-void session_unwatch(struct session *s) {
+void session_unwatch(struct session *s)
+{
     while (s->watches) {
         struct watch *next = s->watches->next;
         free((void *)s->watches->key.p);
@@ -155,27 +179,31 @@ void session_unwatch(struct session *s) {
     }
 }
 
-size_t session_watch_count(const struct session *s) {
+size_t session_watch_count(const struct session *s)
+{
     size_t n = 0;
     for (const struct watch *w = s->watches; w; w = w->next)
         n++;
     return n;
 }
 
-void session_quit(struct session *s) {
+void session_quit(struct session *s)
+{
     s->life = SESSION_QUITTING;
 }
 
-void session_reset(struct session *s) {
+void session_reset(struct session *s)
+{
     session_discard_multi(s);
-    s->vars = (struct session_vars){.keyspace = s->vars.keyspace, .protocol = 2};
-    session_set_name(s, SESSION_NAME, (struct slice){NULL, 0});
+    s->vars = (struct session_vars){ .keyspace = s->vars.keyspace, .protocol = 2 };
+    session_set_name(s, SESSION_NAME, (struct slice){ NULL, 0 });
 }
 
 /* --- STATE -------------------------------------------------------------------------------- */
 
 /* The record: u8 protocol, u16 database, then each name as u8 length and bytes. Ours alone; the gateway only keeps it. */
-bool session_write_state(const struct session *s, struct buf *out) {
+bool session_write_state(const struct session *s, struct buf *out)
+{
     bool plain = s->vars.protocol == 2 && s->vars.db_number == 0;
     bool pinned = s->multi != NULL || s->watches != NULL;
     for (int i = 0; i < SESSION_NAME_COUNT; i++) {
@@ -183,8 +211,8 @@ bool session_write_state(const struct session *s, struct buf *out) {
         pinned = pinned || session_name(s, (enum session_name)i).len > MAX_STATE_NAME;
     }
     if (!plain) {
-        const uint8_t head[3] = {(uint8_t)s->vars.protocol, (uint8_t)s->vars.db_number,
-                                 (uint8_t)(s->vars.db_number >> 8)};
+        const uint8_t head[3] = { (uint8_t)s->vars.protocol, (uint8_t)s->vars.db_number,
+                                  (uint8_t)(s->vars.db_number >> 8) };
         buf_append(out, head, sizeof(head));
         for (int i = 0; i < SESSION_NAME_COUNT; i++) {
             const struct slice name = session_name(s, (enum session_name)i);
@@ -196,7 +224,8 @@ bool session_write_state(const struct session *s, struct buf *out) {
     return pinned;
 }
 
-bool session_restore(struct session *s, struct slice state) {
+bool session_restore(struct session *s, struct slice state)
+{
     if (state.len == 0)
         return true;
     if (state.len < 3 || (state.p[0] != 2 && state.p[0] != 3))
@@ -207,7 +236,7 @@ bool session_restore(struct session *s, struct slice state) {
     for (int i = 0; i < SESSION_NAME_COUNT; i++) {
         if (at >= state.len || at + 1 + state.p[at] > state.len)
             return false;
-        session_set_name(s, (enum session_name)i, (struct slice){state.p + at + 1, state.p[at]});
+        session_set_name(s, (enum session_name)i, (struct slice){ state.p + at + 1, state.p[at] });
         at += 1u + state.p[at];
     }
     s->state_hash = slice_hash(state, false);

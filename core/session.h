@@ -29,7 +29,8 @@ const struct frame_open *session_open_info(const struct session *s);
 int64_t session_opened_ms(const struct session *s);
 int64_t session_idle_seconds(const struct session *s);
 const char *session_last_command(const struct session *s); /* "get", "client|list" */
-size_t session_multi_count(const struct session *s);       /* queued commands; SIZE_MAX when not in MULTI */
+size_t session_multi_count(
+    const struct session *s); /* queued commands; SIZE_MAX when not in MULTI */
 size_t session_watch_count(const struct session *s);
 uint64_t session_commands(const struct session *s);
 

@@ -59,7 +59,8 @@ struct session {
     struct frame_open info; /* slices point into info_bytes */
     uint8_t *info_bytes;
     struct session_vars vars;
-    uint8_t *names[SESSION_NAME_COUNT]; /* C strings, NULL when empty; they hold no NUL (CLIENT SETNAME checks) */
+    uint8_t *names
+        [SESSION_NAME_COUNT]; /* C strings, NULL when empty; they hold no NUL (CLIENT SETNAME checks) */
 
     struct request_list queue; /* not yet past the gates */
     struct request_list units; /* past the gates, waiting for a turn */
@@ -72,14 +73,15 @@ struct session {
     uint32_t out_answered; /* requests that they complete */
     int64_t credit;        /* reply bytes that the gateway will still take */
 
-    int64_t opened_ms;      /* unix ms */
-    uint64_t last_ms;       /* monotonic, of the last request */
+    int64_t opened_ms; /* unix ms */
+    uint64_t last_ms;  /* monotonic, of the last request */
     const struct command *last_command;
     uint64_t commands;
     uint64_t state_hash; /* of the STATE record that the gateway keeps; 0: none */
 };
 
-struct session *session_new(struct core *core, struct link *link, uint64_t wire_id, const struct frame_open *open);
+struct session *session_new(struct core *core, struct link *link, uint64_t wire_id,
+                            const struct frame_open *open);
 void session_free(struct session *s);
 
 /* session_restore sets what a STATE record says; false when it is malformed. */

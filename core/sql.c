@@ -6,176 +6,199 @@
 
 #define SPACE_OF(keyspace, db) \
     "(SELECT id FROM cofre.space WHERE keyspace = " keyspace " AND db = " db ")"
-#define ALIVE(now) "(expires_at IS NULL OR expires_at > " now ")"
+#define ALIVE(now)          "(expires_at IS NULL OR expires_at > " now ")"
 /* The keys that begin with a prefix are a range of the primary key. */
 #define IN_RANGE(low, high) "key >= " low " AND key < " high
 /* Whether a range holds more than so many keys; evaluated once, before the rest. Negative: do not look. */
-#define LARGE_RANGE(most, keyspace, db, low, high) \
-    "(" most " < 0 OR (SELECT count(*) FROM (SELECT 1 FROM cofre.entry WHERE space = " SPACE_OF(keyspace, db) \
-    " AND " IN_RANGE(low, high) " LIMIT " most " + 1) AS r) > " most ")"
+#define LARGE_RANGE(most, keyspace, db, low, high)                                               \
+    "(" most " < 0 OR (SELECT count(*) FROM (SELECT 1 FROM cofre.entry WHERE space = " SPACE_OF( \
+        keyspace, db) " AND " IN_RANGE(low, high) " LIMIT " most " + 1) AS r) > " most ")"
 
 const struct sql_row sql_rows[SQL_ID_COUNT] = {
-    [SQL_BEGIN] = {"begin", "BEGIN", {0}},
-    [SQL_BEGIN_SNAPSHOT] = {"begin_snapshot", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", {0}},
-    [SQL_COMMIT] = {"commit", "COMMIT", {0}},
-    [SQL_ROLLBACK] = {"rollback", "ROLLBACK", {0}},
+    [SQL_BEGIN] = { "begin", "BEGIN", { 0 } },
+    [SQL_BEGIN_SNAPSHOT] = { "begin_snapshot",
+                             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+                             { 0 } },
+    [SQL_COMMIT] = { "commit", "COMMIT", { 0 } },
+    [SQL_ROLLBACK] = { "rollback", "ROLLBACK", { 0 } },
 
     /* One row changed or division by zero: a transaction whose fence failed cannot commit anything. */
-    [SQL_FENCE] = {"fence",
-                   "WITH f AS (UPDATE cofre.writer SET turn = $3, seen_at = $4"
-                   " WHERE id = $1 AND epoch = $2 AND turn = $3 - 1 RETURNING 1) SELECT 1 / count(*) FROM f",
-                   {PG_INT8, PG_INT8, PG_INT8, PG_INT8}},
-    [SQL_RECOVER] = {"recover", "UPDATE cofre.writer SET epoch = epoch + 1 WHERE id = $1 RETURNING epoch, turn",
-                     {PG_INT8}},
-    [SQL_WRITER] = {"writer",
-                    "INSERT INTO cofre.writer (epoch, turn, seen_at) VALUES (1, 0, $1) RETURNING id, epoch, turn",
-                    {PG_INT8}},
+    [SQL_FENCE] = { "fence",
+                    "WITH f AS (UPDATE cofre.writer SET turn = $3, seen_at = $4"
+                    " WHERE id = $1 AND epoch = $2 AND turn = $3 - 1 RETURNING 1) SELECT 1 / count(*) FROM f",
+                    { PG_INT8, PG_INT8, PG_INT8, PG_INT8 } },
+    [SQL_RECOVER] = { "recover",
+                      "UPDATE cofre.writer SET epoch = epoch + 1 WHERE id = $1 RETURNING epoch, turn",
+                      { PG_INT8 } },
+    [SQL_WRITER] = { "writer",
+                     "INSERT INTO cofre.writer (epoch, turn, seen_at) VALUES (1, 0, $1) RETURNING id, epoch, turn",
+                     { PG_INT8 } },
 
-    [SQL_LOAD] = {"load",
-                  "SELECT key, revision, expires_at, octet_length(value),"
-                  " CASE WHEN octet_length(value) <= $4 THEN value END"
-                  " FROM cofre.entry WHERE space = " SPACE_OF("$1", "$2") " AND key = ANY($3)",
-                  {PG_TEXT, PG_INT4, PG_BYTEA_ARRAY, PG_INT4}},
+    [SQL_LOAD] = { "load",
+                   "SELECT key, revision, expires_at, octet_length(value),"
+                   " CASE WHEN octet_length(value) <= $4 THEN value END"
+                   " FROM cofre.entry WHERE space = " SPACE_OF("$1", "$2") " AND key = ANY($3)",
+                   { PG_TEXT, PG_INT4, PG_BYTEA_ARRAY, PG_INT4 } },
     /* The space and the rows come from one snapshot: Store writes to the space that Load saw. */
-    [SQL_LOAD_LOCKED] = {"load_locked",
-                         "WITH s AS (SELECT id FROM cofre.space WHERE keyspace = $1 AND db = $2),"
-                         " e AS (SELECT key, revision, expires_at, octet_length(value) AS length,"
-                         " CASE WHEN octet_length(value) <= $4 THEN value END AS value"
-                         " FROM cofre.entry WHERE space = (SELECT id FROM s) AND key = ANY($3)"
-                         " ORDER BY space, key FOR UPDATE)"
-                         " SELECT e.key, e.revision, e.expires_at, e.length, e.value, s.id"
-                         " FROM s LEFT JOIN e ON true",
-                         {PG_TEXT, PG_INT4, PG_BYTEA_ARRAY, PG_INT4}},
+    [SQL_LOAD_LOCKED] = { "load_locked",
+                          "WITH s AS (SELECT id FROM cofre.space WHERE keyspace = $1 AND db = $2),"
+                          " e AS (SELECT key, revision, expires_at, octet_length(value) AS length,"
+                          " CASE WHEN octet_length(value) <= $4 THEN value END AS value"
+                          " FROM cofre.entry WHERE space = (SELECT id FROM s) AND key = ANY($3)"
+                          " ORDER BY space, key FOR UPDATE)"
+                          " SELECT e.key, e.revision, e.expires_at, e.length, e.value, s.id"
+                          " FROM s LEFT JOIN e ON true",
+                          { PG_TEXT, PG_INT4, PG_BYTEA_ARRAY, PG_INT4 } },
     /* A long value in pieces, so that no buffer on the way has to hold it whole. */
-    [SQL_LOAD_LARGE] = {"load_large",
-                        "SELECT revision, expires_at, octet_length(value), piece,"
-                        " substring(value FROM piece * $4 + 1 FOR $4)"
-                        " FROM cofre.entry, generate_series(0, (octet_length(value) - 1) / $4) AS piece"
-                        " WHERE space = " SPACE_OF("$1", "$2") " AND key = $3",
-                        {PG_TEXT, PG_INT4, PG_BYTEA, PG_INT4}},
+    [SQL_LOAD_LARGE] = { "load_large",
+                         "SELECT revision, expires_at, octet_length(value), piece,"
+                         " substring(value FROM piece * $4 + 1 FOR $4)"
+                         " FROM cofre.entry, generate_series(0, (octet_length(value) - 1) / $4) AS piece"
+                         " WHERE space = " SPACE_OF("$1", "$2") " AND key = $3",
+                         { PG_TEXT, PG_INT4, PG_BYTEA, PG_INT4 } },
 
     /*
      * $1 space (null: look it up by $2, $3) · $4 keys, sorted · $5 hashes · $6 types · $7 values · $8 expiries ·
      * $9 identities · $10 time. A purge time says when the purge looks at the row. It only ever moves closer here, so
      * that a TTL that is refreshed leaves the indexed column alone (HOT); a deleted row gets its grace period in full.
      */
-    [SQL_UPSERT] = {"upsert",
-                    "INSERT INTO cofre.entry AS e (space, key, hash, type, value, revision, expires_at, purge_at,"
-                    " modified_at, modified_by)"
-                    " SELECT coalesce($1, " SPACE_OF("$2", "$3") "), key, hash, type, value,"
-                    " (SELECT nextval('cofre.revision')), expires_at, CASE WHEN type = 0 THEN $10 ELSE expires_at END,"
-                    " $10, modified_by"
-                    " FROM unnest($4, $5, $6, $7, $8, $9) AS u (key, hash, type, value, expires_at, modified_by)"
-                    " ON CONFLICT (space, key) DO UPDATE SET type = excluded.type, value = excluded.value,"
-                    " revision = greatest(e.revision + 1, excluded.revision), expires_at = excluded.expires_at,"
-                    " purge_at = CASE WHEN excluded.type = 0 THEN excluded.purge_at WHEN excluded.purge_at IS NOT NULL"
-                    " THEN least(e.purge_at, excluded.purge_at) END,"
-                    " modified_at = excluded.modified_at, modified_by = excluded.modified_by",
-                    {PG_INT4, PG_TEXT, PG_INT4, PG_BYTEA_ARRAY, PG_INT8_ARRAY, PG_INT2_ARRAY, PG_BYTEA_ARRAY,
-                     PG_INT8_ARRAY, PG_INT4_ARRAY, PG_INT8}},
+    [SQL_UPSERT] = { "upsert",
+                     "INSERT INTO cofre.entry AS e (space, key, hash, type, value, revision, expires_at, purge_at,"
+                     " modified_at, modified_by)"
+                     " SELECT coalesce($1, " SPACE_OF(
+                         "$2",
+                         "$3") "), key, hash, type, value,"
+                               " (SELECT nextval('cofre.revision')), expires_at, CASE WHEN type = 0 THEN $10 ELSE expires_at END,"
+                               " $10, modified_by"
+                               " FROM unnest($4, $5, $6, $7, $8, $9) AS u (key, hash, type, value, expires_at, modified_by)"
+                               " ON CONFLICT (space, key) DO UPDATE SET type = excluded.type, value = excluded.value,"
+                               " revision = greatest(e.revision + 1, excluded.revision), expires_at = excluded.expires_at,"
+                               " purge_at = CASE WHEN excluded.type = 0 THEN excluded.purge_at WHEN excluded.purge_at IS NOT NULL"
+                               " THEN least(e.purge_at, excluded.purge_at) END,"
+                               " modified_at = excluded.modified_at, modified_by = excluded.modified_by",
+                     { PG_INT4, PG_TEXT, PG_INT4, PG_BYTEA_ARRAY, PG_INT8_ARRAY, PG_INT2_ARRAY,
+                       PG_BYTEA_ARRAY, PG_INT8_ARRAY, PG_INT4_ARRAY, PG_INT8 } },
     /* For entries that were absent at Load: another core's insert makes this fail (23505) and the turn start again. */
-    [SQL_INSERT] = {"insert",
-                    "INSERT INTO cofre.entry (space, key, hash, type, value, revision, expires_at, purge_at,"
-                    " modified_at, modified_by)"
-                    " SELECT coalesce($1, " SPACE_OF("$2", "$3") "), key, hash, type, value,"
-                    " (SELECT nextval('cofre.revision')), expires_at, CASE WHEN type = 0 THEN $10 ELSE expires_at END,"
-                    " $10, modified_by"
-                    " FROM unnest($4, $5, $6, $7, $8, $9) AS u (key, hash, type, value, expires_at, modified_by)",
-                    {PG_INT4, PG_TEXT, PG_INT4, PG_BYTEA_ARRAY, PG_INT8_ARRAY, PG_INT2_ARRAY, PG_BYTEA_ARRAY,
-                     PG_INT8_ARRAY, PG_INT4_ARRAY, PG_INT8}},
+    [SQL_INSERT] = { "insert",
+                     "INSERT INTO cofre.entry (space, key, hash, type, value, revision, expires_at, purge_at,"
+                     " modified_at, modified_by)"
+                     " SELECT coalesce($1, " SPACE_OF(
+                         "$2",
+                         "$3") "), key, hash, type, value,"
+                               " (SELECT nextval('cofre.revision')), expires_at, CASE WHEN type = 0 THEN $10 ELSE expires_at END,"
+                               " $10, modified_by"
+                               " FROM unnest($4, $5, $6, $7, $8, $9) AS u (key, hash, type, value, expires_at, modified_by)",
+                     { PG_INT4, PG_TEXT, PG_INT4, PG_BYTEA_ARRAY, PG_INT8_ARRAY, PG_INT2_ARRAY,
+                       PG_BYTEA_ARRAY, PG_INT8_ARRAY, PG_INT4_ARRAY, PG_INT8 } },
     /* Expiry alone, the value stays: $1 to $3 as above · $4 keys · $5 expiries · $6 identities · $7 time */
-    [SQL_TOUCH] = {"touch",
-                   "UPDATE cofre.entry AS e SET revision = greatest(e.revision + 1, (SELECT nextval('cofre.revision'))),"
-                   " expires_at = u.expires_at,"
-                   " purge_at = CASE WHEN u.expires_at IS NOT NULL THEN least(e.purge_at, u.expires_at) END,"
-                   " modified_at = $7, modified_by = u.modified_by"
-                   " FROM unnest($4, $5, $6) AS u (key, expires_at, modified_by)"
-                   " WHERE e.space = coalesce($1, " SPACE_OF("$2", "$3") ") AND e.key = u.key",
-                   {PG_INT4, PG_TEXT, PG_INT4, PG_BYTEA_ARRAY, PG_INT8_ARRAY, PG_INT4_ARRAY, PG_INT8}},
+    [SQL_TOUCH] = { "touch",
+                    "UPDATE cofre.entry AS e SET revision = greatest(e.revision + 1, (SELECT nextval('cofre.revision'))),"
+                    " expires_at = u.expires_at,"
+                    " purge_at = CASE WHEN u.expires_at IS NOT NULL THEN least(e.purge_at, u.expires_at) END,"
+                    " modified_at = $7, modified_by = u.modified_by"
+                    " FROM unnest($4, $5, $6) AS u (key, expires_at, modified_by)"
+                    " WHERE e.space = coalesce($1, " SPACE_OF("$2", "$3") ") AND e.key = u.key",
+                    { PG_INT4, PG_TEXT, PG_INT4, PG_BYTEA_ARRAY, PG_INT8_ARRAY, PG_INT4_ARRAY,
+                      PG_INT8 } },
 
     /*
      * $3 after this hash · $4 how many to look at; equal hashes come together · $5, $6 key range · $7 now ·
      * $8 nothing is to be done for a range of no more keys. The first row always comes: where the page ends and how
      * many rows it looked at.
      */
-    [SQL_SCAN] = {"scan",
-                  "WITH page AS (SELECT max(hash) AS last, count(*) AS seen FROM (SELECT hash FROM cofre.entry"
-                  " WHERE space = " SPACE_OF("$1", "$2") " AND hash > $3"
-                  " AND " LARGE_RANGE("$8", "$1", "$2", "$5", "$6") " ORDER BY hash LIMIT $4) AS p)"
-                  " SELECT page.last, page.seen, e.key FROM page LEFT JOIN cofre.entry AS e"
-                  " ON e.space = " SPACE_OF("$1", "$2") " AND e.hash > $3 AND e.hash <= page.last"
-                  " AND " IN_RANGE("$5", "$6") " AND " ALIVE("$7") " ORDER BY e.hash",
-                  {PG_TEXT, PG_INT4, PG_INT8, PG_INT8, PG_BYTEA, PG_BYTEA, PG_INT8, PG_INT8}},
-    [SQL_KEYS] = {"keys",
-                  "SELECT key FROM cofre.entry WHERE space = " SPACE_OF("$1", "$2")
-                  " AND " IN_RANGE("$3", "$4") " AND " ALIVE("$5") " ORDER BY key LIMIT $6",
-                  {PG_TEXT, PG_INT4, PG_BYTEA, PG_BYTEA, PG_INT8, PG_INT8}},
-    [SQL_RANDOM] = {"random",
-                    "SELECT key FROM ((SELECT key FROM cofre.entry WHERE space = " SPACE_OF("$1", "$2")
-                    " AND hash >= $3 AND " ALIVE("$4") " ORDER BY hash LIMIT 1) UNION ALL"
-                    " (SELECT key FROM cofre.entry WHERE space = " SPACE_OF("$1", "$2")
-                    " AND hash < $3 AND " ALIVE("$4") " ORDER BY hash LIMIT 1)) AS probe LIMIT 1",
-                    {PG_TEXT, PG_INT4, PG_INT8, PG_INT8}},
-    [SQL_COUNT] = {"count",
-                   "SELECT count(*) FROM cofre.entry WHERE space = " SPACE_OF("$1", "$2") " AND " ALIVE("$3"),
-                   {PG_TEXT, PG_INT4, PG_INT8}},
+    [SQL_SCAN] = { "scan",
+                   "WITH page AS (SELECT max(hash) AS last, count(*) AS seen FROM (SELECT hash FROM cofre.entry"
+                   " WHERE space = " SPACE_OF(
+                       "$1",
+                       "$2") " AND hash > $3"
+                             " AND " LARGE_RANGE(
+                                 "$8", "$1", "$2", "$5",
+                                 "$6") " ORDER BY hash LIMIT $4) AS p)"
+                                       " SELECT page.last, page.seen, e.key FROM page LEFT JOIN cofre.entry AS e"
+                                       " ON e.space = " SPACE_OF(
+                                           "$1", "$2") " AND e.hash > $3 AND e.hash <= page.last"
+                                                       " AND " IN_RANGE("$5", "$6") " AND " ALIVE(
+                                                           "$7") " ORDER BY e.hash",
+                   { PG_TEXT, PG_INT4, PG_INT8, PG_INT8, PG_BYTEA, PG_BYTEA, PG_INT8, PG_INT8 } },
+    [SQL_KEYS] = { "keys",
+                   "SELECT key FROM cofre.entry WHERE space = " SPACE_OF(
+                       "$1",
+                       "$2") " AND " IN_RANGE("$3",
+                                              "$4") " AND " ALIVE("$5") " ORDER BY key LIMIT $6",
+                   { PG_TEXT, PG_INT4, PG_BYTEA, PG_BYTEA, PG_INT8, PG_INT8 } },
+    [SQL_RANDOM] = { "random",
+                     "SELECT key FROM ((SELECT key FROM cofre.entry WHERE space = " SPACE_OF("$1", "$2") " AND hash >= $3 AND " ALIVE(
+                         "$4") " ORDER BY hash LIMIT 1) UNION ALL"
+                               " (SELECT key FROM cofre.entry WHERE space = " SPACE_OF(
+                                   "$1",
+                                   "$2") " AND hash < $3 AND " ALIVE("$4") " ORDER BY hash LIMIT 1)) AS probe LIMIT 1",
+                     { PG_TEXT, PG_INT4, PG_INT8, PG_INT8 } },
+    [SQL_COUNT] = { "count",
+                    "SELECT count(*) FROM cofre.entry WHERE space = " SPACE_OF(
+                        "$1", "$2") " AND " ALIVE("$3"),
+                    { PG_TEXT, PG_INT4, PG_INT8 } },
     /* The CASE keeps the decoding away from values that are not text, in whatever order conditions run. */
-    [SQL_FIND] = {"find",
-                  "SELECT key, hash, value FROM cofre.entry WHERE space = " SPACE_OF("$1", "$2")
-                  " AND hash > $3 AND " IN_RANGE("$5", "$6") " AND " ALIVE("$7")
-                  " AND CASE WHEN type = 1 THEN convert_from(value, 'UTF8') ILIKE $8 ELSE false END"
-                  " ORDER BY hash LIMIT $4",
-                  {PG_TEXT, PG_INT4, PG_INT8, PG_INT8, PG_BYTEA, PG_BYTEA, PG_INT8, PG_TEXT}},
+    [SQL_FIND] = { "find",
+                   "SELECT key, hash, value FROM cofre.entry WHERE space = " SPACE_OF(
+                       "$1",
+                       "$2") " AND hash > $3 AND " IN_RANGE("$5",
+                                                            "$6") " AND " ALIVE("$7") " AND CASE WHEN type = 1 THEN convert_from(value, 'UTF8') ILIKE $8 ELSE false END"
+                                                                                      " ORDER BY hash LIMIT $4",
+                   { PG_TEXT, PG_INT4, PG_INT8, PG_INT8, PG_BYTEA, PG_BYTEA, PG_INT8, PG_TEXT } },
 
     /*
      * The row of a database points at a new space, and the old one is left to the purge. $2 db, or -1: all of the
      * keyspace. Two cores that flush at once meet at the primary key of retired_space (23505), and one starts again.
      */
-    [SQL_RETIRE] = {"retire",
-                    "INSERT INTO cofre.retired_space (id, retired_at) SELECT id, $3 FROM cofre.space"
+    [SQL_RETIRE] = { "retire",
+                     "INSERT INTO cofre.retired_space (id, retired_at) SELECT id, $3 FROM cofre.space"
+                     " WHERE keyspace = $1 AND ($2 < 0 OR db = $2)",
+                     { PG_TEXT, PG_INT4, PG_INT8 } },
+    [SQL_FLUSH] = { "flush",
+                    "UPDATE cofre.space SET id = nextval('cofre.space_id')"
                     " WHERE keyspace = $1 AND ($2 < 0 OR db = $2)",
-                    {PG_TEXT, PG_INT4, PG_INT8}},
-    [SQL_FLUSH] = {"flush",
-                   "UPDATE cofre.space SET id = nextval('cofre.space_id')"
-                   " WHERE keyspace = $1 AND ($2 < 0 OR db = $2)",
-                   {PG_TEXT, PG_INT4}},
+                    { PG_TEXT, PG_INT4 } },
 
-    [SQL_IDENTITY_ADD] = {"identity_add",
-                          "INSERT INTO cofre.identity (name) SELECT unnest($1) ON CONFLICT (name) DO NOTHING",
-                          {PG_TEXT_ARRAY}},
-    [SQL_IDENTITY_IDS] = {"identity_ids", "SELECT name, id FROM cofre.identity WHERE name = ANY($1)",
-                          {PG_TEXT_ARRAY}},
+    [SQL_IDENTITY_ADD] = { "identity_add",
+                           "INSERT INTO cofre.identity (name) SELECT unnest($1) ON CONFLICT (name) DO NOTHING",
+                           { PG_TEXT_ARRAY } },
+    [SQL_IDENTITY_IDS] = { "identity_ids",
+                           "SELECT name, id FROM cofre.identity WHERE name = ANY($1)",
+                           { PG_TEXT_ARRAY } },
 
-    [SQL_CLOCK] = {"clock", "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint", {0}},
+    [SQL_CLOCK] = { "clock",
+                    "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint",
+                    { 0 } },
 
     /* $1 rows whose expiry is at least the grace period ago · $2 how many at once */
-    [SQL_PURGE] = {"purge",
-                   "DELETE FROM cofre.entry WHERE (space, key) IN (SELECT space, key FROM cofre.entry"
-                   " WHERE purge_at <= $1 AND expires_at <= $1 ORDER BY purge_at LIMIT $2 FOR UPDATE SKIP LOCKED)",
-                   {PG_INT8, PG_INT8}},
+    [SQL_PURGE] = { "purge",
+                    "DELETE FROM cofre.entry WHERE (space, key) IN (SELECT space, key FROM cofre.entry"
+                    " WHERE purge_at <= $1 AND expires_at <= $1 ORDER BY purge_at LIMIT $2 FOR UPDATE SKIP LOCKED)",
+                    { PG_INT8, PG_INT8 } },
     /* Looked at, but its TTL was refreshed meanwhile: look again when that is over. */
-    [SQL_PURGE_LATER] = {"purge_later",
-                         "UPDATE cofre.entry SET purge_at = expires_at WHERE (space, key) IN (SELECT space, key"
-                         " FROM cofre.entry WHERE purge_at <= $1 AND expires_at > $1 ORDER BY purge_at LIMIT $2"
-                         " FOR UPDATE SKIP LOCKED)",
-                         {PG_INT8, PG_INT8}},
-    [SQL_PURGE_SPACE_ROWS] = {"purge_space_rows",
-                              "DELETE FROM cofre.entry WHERE (space, key) IN (SELECT space, key FROM cofre.entry"
-                              " WHERE space = (SELECT min(id) FROM cofre.retired_space) LIMIT $1"
-                              " FOR UPDATE SKIP LOCKED)",
-                              {PG_INT8}},
+    [SQL_PURGE_LATER] = { "purge_later",
+                          "UPDATE cofre.entry SET purge_at = expires_at WHERE (space, key) IN (SELECT space, key"
+                          " FROM cofre.entry WHERE purge_at <= $1 AND expires_at > $1 ORDER BY purge_at LIMIT $2"
+                          " FOR UPDATE SKIP LOCKED)",
+                          { PG_INT8, PG_INT8 } },
+    [SQL_PURGE_SPACE_ROWS] = { "purge_space_rows",
+                               "DELETE FROM cofre.entry WHERE (space, key) IN (SELECT space, key FROM cofre.entry"
+                               " WHERE space = (SELECT min(id) FROM cofre.retired_space) LIMIT $1"
+                               " FOR UPDATE SKIP LOCKED)",
+                               { PG_INT8 } },
     /* A turn that loaded before the flush may still write into the old space: keep it for the grace period. */
-    [SQL_PURGE_SPACES] = {"purge_spaces",
-                          "DELETE FROM cofre.retired_space AS r WHERE retired_at <= $1 AND NOT EXISTS"
-                          " (SELECT 1 FROM cofre.entry AS e WHERE e.space = r.id)",
-                          {PG_INT8}},
-    [SQL_PURGE_WRITERS] = {"purge_writers", "DELETE FROM cofre.writer WHERE seen_at <= $1 AND id <> $2",
-                           {PG_INT8, PG_INT8}},
-    [SQL_KEY_COUNTS] = {"key_counts",
-                        "SELECT s.db, count(*), count(e.expires_at) FROM cofre.space AS s"
-                        " JOIN cofre.entry AS e ON e.space = s.id"
-                        " WHERE s.keyspace = '' AND " ALIVE("$1") " GROUP BY s.db ORDER BY s.db",
-                        {PG_INT8}},
+    [SQL_PURGE_SPACES] = { "purge_spaces",
+                           "DELETE FROM cofre.retired_space AS r WHERE retired_at <= $1 AND NOT EXISTS"
+                           " (SELECT 1 FROM cofre.entry AS e WHERE e.space = r.id)",
+                           { PG_INT8 } },
+    [SQL_PURGE_WRITERS] = { "purge_writers",
+                            "DELETE FROM cofre.writer WHERE seen_at <= $1 AND id <> $2",
+                            { PG_INT8, PG_INT8 } },
+    [SQL_KEY_COUNTS] = { "key_counts",
+                         "SELECT s.db, count(*), count(e.expires_at) FROM cofre.space AS s"
+                         " JOIN cofre.entry AS e ON e.space = s.id"
+                         " WHERE s.keyspace = '' AND " ALIVE("$1") " GROUP BY s.db ORDER BY s.db",
+                         { PG_INT8 } },
 };
 
 const char *const sql_schema =

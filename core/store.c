@@ -9,11 +9,12 @@
 #include "identity.h"
 
 enum {
-    PIECE = 1 << 20,      /* bytes of a long value that travel in one row */
-    KEYS_AT_ONCE = 1000,  /* SCAN with a prefix: a range this small is answered whole */
-    KEYS_MAX = 1 << 20,   /* KEYS gives no more than this */
-    KEY_BOUND = 2700,     /* longer than any --max-key: what fits an index page of PostgreSQL */
-    SPACES_MAX = 16,      /* databases that one turn remembers the space of; others are looked up again */
+    PIECE = 1 << 20,     /* bytes of a long value that travel in one row */
+    KEYS_AT_ONCE = 1000, /* SCAN with a prefix: a range this small is answered whole */
+    KEYS_MAX = 1 << 20,  /* KEYS gives no more than this */
+    KEY_BOUND = 2700,    /* longer than any --max-key: what fits an index page of PostgreSQL */
+    SPACES_MAX =
+        16, /* databases that one turn remembers the space of; others are looked up again */
 };
 
 /* A statement's worth of entries being loaded. */
@@ -49,18 +50,21 @@ struct store {
     size_t scratch_cap;
 };
 
-int64_t store_hash(struct slice key) {
+int64_t store_hash(struct slice key)
+{
     const int64_t hash = (int64_t)(slice_hash(key, 0) & INT64_MAX);
     return hash ? hash : 1;
 }
 
-struct store *store_new(void) {
+struct store *store_new(void)
+{
     struct store *s = mem_zalloc(sizeof(*s));
     pg_params_init(&s->params);
     return s;
 }
 
-void store_free(struct store *s) {
+void store_free(struct store *s)
+{
     if (s == NULL)
         return;
     store_reset(s);
@@ -70,13 +74,15 @@ void store_free(struct store *s) {
     free(s);
 }
 
-void store_use(struct store *s, struct pg_conn *conn, struct working_set *ws, int64_t now_ms) {
+void store_use(struct store *s, struct pg_conn *conn, struct working_set *ws, int64_t now_ms)
+{
     s->conn = conn;
     s->ws = ws;
     s->now_ms = now_ms;
 }
 
-void store_reset(struct store *s) {
+void store_reset(struct store *s)
+{
     for (size_t i = 0; i < s->result_count; i++)
         PQclear(s->results[i]);
     s->result_count = 0;
@@ -90,7 +96,8 @@ void store_reset(struct store *s) {
     s->withheld = false;
 }
 
-static void keep_result(struct store *s, PGresult *r) {
+static void keep_result(struct store *s, PGresult *r)
+{
     if (s->result_count == s->result_cap) {
         s->result_cap = s->result_cap ? s->result_cap * 2 : 8;
         s->results = mem_realloc(s->results, s->result_cap * sizeof(PGresult *));
@@ -101,19 +108,22 @@ static void keep_result(struct store *s, PGresult *r) {
 /* --- parameters that recur ------------------------------------------------------------------ */
 
 /* Keyspaces other than the common one come with the ACL that names them. */
-static void put_database(struct store *s, uint32_t db) {
-    pg_bytes(&s->params, (struct slice){(const uint8_t *)"", 0});
+static void put_database(struct store *s, uint32_t db)
+{
+    pg_bytes(&s->params, (struct slice){ (const uint8_t *)"", 0 });
     pg_int4(&s->params, (int32_t)(db & 0xffff));
 }
 
-static const struct space *find_space(const struct store *s, uint32_t db) {
+static const struct space *find_space(const struct store *s, uint32_t db)
+{
     for (size_t i = 0; i < s->space_count; i++)
         if (s->spaces[i].db == db)
             return &s->spaces[i];
     return NULL;
 }
 
-static void put_space(struct store *s, uint32_t db) {
+static void put_space(struct store *s, uint32_t db)
+{
     const struct space *space = find_space(s, db);
     if (space)
         pg_int4(&s->params, space->id);
@@ -122,16 +132,18 @@ static void put_space(struct store *s, uint32_t db) {
     put_database(s, db);
 }
 
-static void note_space(struct store *s, uint32_t db, int32_t id) {
+static void note_space(struct store *s, uint32_t db, int32_t id)
+{
     if (!find_space(s, db) && s->space_count < SPACES_MAX)
-        s->spaces[s->space_count++] = (struct space){db, id};
+        s->spaces[s->space_count++] = (struct space){ db, id };
 }
 
 /*
  * The range of keys that begin with a prefix: up to the first key past them. Where there is none (no prefix, or one of
  * 0xff bytes) the bound is a key longer and greater than any.
  */
-static void put_prefix_range(struct store *s, struct slice prefix) {
+static void put_prefix_range(struct store *s, struct slice prefix)
+{
     uint8_t high[KEY_BOUND];
     size_t len = prefix.len < sizeof(high) ? prefix.len : sizeof(high);
     if (len)
@@ -145,55 +157,63 @@ static void put_prefix_range(struct store *s, struct slice prefix) {
         memset(high, 0xff, len);
     }
     pg_bytes(&s->params, prefix);
-    pg_bytes(&s->params, (struct slice){high, len});
+    pg_bytes(&s->params, (struct slice){ high, len });
 }
 
-static void query(struct store *s, enum sql_id id, pg_result_fn *fn, void *arg) {
+static void query(struct store *s, enum sql_id id, pg_result_fn *fn, void *arg)
+{
     pg_conn_query(s->conn, id, &s->params, 0, fn, arg);
     pg_params_clear(&s->params);
 }
 
-void store_begin(struct store *s, bool snapshot) {
+void store_begin(struct store *s, bool snapshot)
+{
     query(s, snapshot ? SQL_BEGIN_SNAPSHOT : SQL_BEGIN, NULL, NULL);
 }
 
-void store_commit(struct store *s) {
+void store_commit(struct store *s)
+{
     query(s, SQL_COMMIT, NULL, NULL);
 }
 
 /* --- writer ------------------------------------------------------------------------------- */
 
-static bool on_claimed(void *arg, PGresult *r) {
+static bool on_claimed(void *arg, PGresult *r)
+{
     struct store_writer *w = arg;
     if (PQntuples(r) == 1)
-        *w = (struct store_writer){pg_get_int(r, 0, 0), pg_get_int(r, 0, 1), pg_get_int(r, 0, 2)};
+        *w = (struct store_writer){ pg_get_int(r, 0, 0), pg_get_int(r, 0, 1), pg_get_int(r, 0, 2) };
     return false;
 }
 
-void store_claim(struct store *s, struct pg_conn *conn, int64_t now_ms, struct store_writer *out) {
-    *out = (struct store_writer){0, 0, 0};
+void store_claim(struct store *s, struct pg_conn *conn, int64_t now_ms, struct store_writer *out)
+{
+    *out = (struct store_writer){ 0, 0, 0 };
     pg_int8(&s->params, now_ms);
     pg_conn_query(conn, SQL_WRITER, &s->params, 0, on_claimed, out);
     pg_params_clear(&s->params);
 }
 
 /* No row: it was lost in a failover, or taken away; id 0 says so. */
-static bool on_recovered(void *arg, PGresult *r) {
+static bool on_recovered(void *arg, PGresult *r)
+{
     struct store_writer *w = arg;
     const int64_t id = w->id;
-    *w = (struct store_writer){0, 0, 0};
+    *w = (struct store_writer){ 0, 0, 0 };
     if (PQntuples(r) == 1)
-        *w = (struct store_writer){id, pg_get_int(r, 0, 0), pg_get_int(r, 0, 1)};
+        *w = (struct store_writer){ id, pg_get_int(r, 0, 0), pg_get_int(r, 0, 1) };
     return false;
 }
 
-void store_recover(struct store *s, struct pg_conn *conn, struct store_writer *out) {
+void store_recover(struct store *s, struct pg_conn *conn, struct store_writer *out)
+{
     pg_int8(&s->params, out->id);
     pg_conn_query(conn, SQL_RECOVER, &s->params, 0, on_recovered, out);
     pg_params_clear(&s->params);
 }
 
-void store_fence(struct store *s, const struct store_writer *writer, int64_t turn) {
+void store_fence(struct store *s, const struct store_writer *writer, int64_t turn)
+{
     pg_int8(&s->params, writer->id);
     pg_int8(&s->params, writer->epoch);
     pg_int8(&s->params, turn);
@@ -205,17 +225,20 @@ void store_fence(struct store *s, const struct store_writer *writer, int64_t tur
 
 enum load_column { LOAD_KEY, LOAD_REVISION, LOAD_EXPIRES, LOAD_LENGTH, LOAD_VALUE, LOAD_SPACE };
 
-static void set_absent(struct entry *e) {
+static void set_absent(struct entry *e)
+{
     e->loaded = NEED_VALUE;
     e->row = false;
     e->exists = false;
     e->withheld = false;
     e->revision = 0;
     e->length = 0;
-    e->value = (struct slice){NULL, 0};
+    e->value = (struct slice){ NULL, 0 };
 }
 
-static void set_meta(struct store *s, struct entry *e, int64_t revision, int64_t expires_at, size_t length) {
+static void set_meta(struct store *s, struct entry *e, int64_t revision, int64_t expires_at,
+                     size_t length)
+{
     e->row = true;
     e->revision = revision;
     e->expires_at = expires_at;
@@ -224,7 +247,8 @@ static void set_meta(struct store *s, struct entry *e, int64_t revision, int64_t
     e->loaded = NEED_META;
 }
 
-static void set_from_row(struct store *s, struct entry *e, const PGresult *r, int row) {
+static void set_from_row(struct store *s, struct entry *e, const PGresult *r, int row)
+{
     set_meta(s, e, pg_get_int(r, row, LOAD_REVISION), pg_get_int(r, row, LOAD_EXPIRES),
              (size_t)pg_get_int(r, row, LOAD_LENGTH));
     const struct slice value = pg_get_bytes(r, row, LOAD_VALUE);
@@ -238,7 +262,8 @@ static void set_from_row(struct store *s, struct entry *e, const PGresult *r, in
     }
 }
 
-static bool on_loaded(void *arg, PGresult *r) {
+static bool on_loaded(void *arg, PGresult *r)
+{
     struct load *load = arg;
     struct store *s = load->store;
     for (size_t i = 0; i < load->count; i++)
@@ -255,11 +280,13 @@ static bool on_loaded(void *arg, PGresult *r) {
     return true;
 }
 
-static bool needs_loading(const struct entry *e) {
+static bool needs_loading(const struct entry *e)
+{
     return e->wanted > e->loaded && !e->withheld && !e->dirty;
 }
 
-static void queue_load(struct load *load, bool lock, size_t share) {
+static void queue_load(struct load *load, bool lock, size_t share)
+{
     struct store *s = load->store;
     bool values = false;
     put_database(s, load->db);
@@ -272,14 +299,16 @@ static void queue_load(struct load *load, bool lock, size_t share) {
     query(s, lock ? SQL_LOAD_LOCKED : SQL_LOAD, on_loaded, load);
 }
 
-static int by_db(const void *a, const void *b) {
+static int by_db(const void *a, const void *b)
+{
     const struct load *x = *(struct load *const *)a;
     const struct load *y = *(struct load *const *)b;
     return x->db < y->db ? -1 : x->db > y->db;
 }
 
 /* collect_loads makes one load for each database that has entries to load; returns how many. */
-static unsigned collect_loads(struct store *s, size_t *entries) {
+static unsigned collect_loads(struct store *s, size_t *entries)
+{
     unsigned count = 0;
     *entries = 0;
     for (struct entry *e = ws_first(s->ws); e; e = e->next)
@@ -292,7 +321,7 @@ static unsigned collect_loads(struct store *s, size_t *entries) {
             load = load->next;
         if (count == 0 || load == NULL || load->db != e->db) {
             load = mem_alloc(sizeof(*load) + *entries * sizeof(struct entry *));
-            *load = (struct load){.store = s, .next = s->loads, .db = e->db};
+            *load = (struct load){ .store = s, .next = s->loads, .db = e->db };
             s->loads = load;
             count++;
         }
@@ -301,7 +330,8 @@ static unsigned collect_loads(struct store *s, size_t *entries) {
     return count;
 }
 
-unsigned store_load(struct store *s, bool lock, size_t budget) {
+unsigned store_load(struct store *s, bool lock, size_t budget)
+{
     size_t entries;
     const unsigned count = collect_loads(s, &entries);
     if (count == 0)
@@ -329,14 +359,15 @@ struct large {
 
 enum large_column { LARGE_REVISION, LARGE_EXPIRES, LARGE_LENGTH, LARGE_PIECE, LARGE_BYTES };
 
-static void add_piece(struct large *large, const PGresult *r, int row) {
+static void add_piece(struct large *large, const PGresult *r, int row)
+{
     const size_t length = (size_t)pg_get_int(r, row, LARGE_LENGTH);
     const struct slice piece = pg_get_bytes(r, row, LARGE_BYTES);
     if (large->bytes == NULL) {
         large->length = length;
         large->bytes = ws_alloc(large->store->ws, length ? length : 1);
-        set_meta(large->store, large->entry, pg_get_int(r, row, LARGE_REVISION), pg_get_int(r, row, LARGE_EXPIRES),
-                 length);
+        set_meta(large->store, large->entry, pg_get_int(r, row, LARGE_REVISION),
+                 pg_get_int(r, row, LARGE_EXPIRES), length);
     }
     if (piece.len > large->length - large->filled)
         return; /* cannot be: the pieces are of one row */
@@ -344,7 +375,8 @@ static void add_piece(struct large *large, const PGresult *r, int row) {
     large->filled += piece.len;
 }
 
-static bool on_piece(void *arg, PGresult *r) {
+static bool on_piece(void *arg, PGresult *r)
+{
     struct large *large = arg;
     struct entry *e = large->entry;
     for (int row = 0; row < PQntuples(r); row++)
@@ -356,16 +388,17 @@ static bool on_piece(void *arg, PGresult *r) {
         set_absent(e);
         return false;
     }
-    e->value = (struct slice){large->bytes, large->filled};
+    e->value = (struct slice){ large->bytes, large->filled };
     e->length = large->filled;
     e->loaded = NEED_VALUE;
     large->store->loaded += large->filled;
     return false;
 }
 
-void store_load_withheld(struct store *s, struct entry *e) {
+void store_load_withheld(struct store *s, struct entry *e)
+{
     struct large *large = ws_alloc(s->ws, sizeof(*large));
-    *large = (struct large){.store = s, .entry = e};
+    *large = (struct large){ .store = s, .entry = e };
     put_database(s, e->db);
     pg_bytes(&s->params, e->key);
     pg_int4(&s->params, PIECE);
@@ -373,11 +406,13 @@ void store_load_withheld(struct store *s, struct entry *e) {
     pg_params_clear(&s->params);
 }
 
-size_t store_loaded(const struct store *s) {
+size_t store_loaded(const struct store *s)
+{
     return s->loaded;
 }
 
-bool store_withheld(const struct store *s) {
+bool store_withheld(const struct store *s)
+{
     return s->withheld;
 }
 
@@ -386,13 +421,15 @@ bool store_withheld(const struct store *s) {
 /* How an entry is saved; the order in which the statements run. */
 enum save_kind { SAVE_UPSERT, SAVE_INSERT, SAVE_TOUCH };
 
-static enum save_kind save_kind(const struct entry *e) {
+static enum save_kind save_kind(const struct entry *e)
+{
     if (e->loaded != NEED_NOTHING && !e->row)
         return SAVE_INSERT;
     return e->value_changed || !e->exists ? SAVE_UPSERT : SAVE_TOUCH;
 }
 
-static int by_save_order(const void *a, const void *b) {
+static int by_save_order(const void *a, const void *b)
+{
     const struct entry *x = *(struct entry *const *)a;
     const struct entry *y = *(struct entry *const *)b;
     if (x->db != y->db)
@@ -401,7 +438,8 @@ static int by_save_order(const void *a, const void *b) {
     return kinds ? kinds : slice_cmp(x->key, y->key);
 }
 
-static size_t collect_dirty(struct store *s) {
+static size_t collect_dirty(struct store *s)
+{
     size_t n = 0;
     for (struct entry *e = ws_first(s->ws); e; e = e->next) {
         if (!e->dirty)
@@ -416,13 +454,15 @@ static size_t collect_dirty(struct store *s) {
     return n;
 }
 
-static enum entry_type entry_type(const struct entry *e) {
+static enum entry_type entry_type(const struct entry *e)
+{
     if (!e->exists)
         return ENTRY_GONE;
     return slice_is_text(e->value) ? ENTRY_TEXT : ENTRY_BINARY;
 }
 
-static void put_expiry(struct store *s, const struct entry *e) {
+static void put_expiry(struct store *s, const struct entry *e)
+{
     if (!e->exists)
         pg_elem_int8(&s->params, GONE_EXPIRY);
     else if (e->expires_at == 0)
@@ -431,13 +471,15 @@ static void put_expiry(struct store *s, const struct entry *e) {
         pg_elem_int8(&s->params, e->expires_at);
 }
 
-static void put_keys(struct store *s, struct entry *const *list, size_t n) {
+static void put_keys(struct store *s, struct entry *const *list, size_t n)
+{
     pg_array(&s->params, PG_BYTEA, n);
     for (size_t i = 0; i < n; i++)
         pg_elem_bytes(&s->params, list[i]->key);
 }
 
-static void put_values(struct store *s, struct entry *const *list, size_t n) {
+static void put_values(struct store *s, struct entry *const *list, size_t n)
+{
     pg_array(&s->params, PG_INT8, n);
     for (size_t i = 0; i < n; i++)
         pg_elem_int8(&s->params, store_hash(list[i]->key));
@@ -446,10 +488,11 @@ static void put_values(struct store *s, struct entry *const *list, size_t n) {
         pg_elem_int2(&s->params, (int16_t)entry_type(list[i]));
     pg_array(&s->params, PG_BYTEA, n);
     for (size_t i = 0; i < n; i++)
-        pg_elem_bytes(&s->params, list[i]->exists ? list[i]->value : (struct slice){NULL, 0});
+        pg_elem_bytes(&s->params, list[i]->exists ? list[i]->value : (struct slice){ NULL, 0 });
 }
 
-static void put_expiries_and_writers(struct store *s, struct entry *const *list, size_t n) {
+static void put_expiries_and_writers(struct store *s, struct entry *const *list, size_t n)
+{
     pg_array(&s->params, PG_INT8, n);
     for (size_t i = 0; i < n; i++)
         put_expiry(s, list[i]);
@@ -459,9 +502,11 @@ static void put_expiries_and_writers(struct store *s, struct entry *const *list,
     pg_int8(&s->params, s->now_ms);
 }
 
-static void save_run(struct store *s, enum save_kind kind, struct entry *const *list, size_t n) {
+static void save_run(struct store *s, enum save_kind kind, struct entry *const *list, size_t n)
+{
     static const enum sql_id statement[] = {
-        [SAVE_UPSERT] = SQL_UPSERT, [SAVE_INSERT] = SQL_INSERT, [SAVE_TOUCH] = SQL_TOUCH};
+        [SAVE_UPSERT] = SQL_UPSERT, [SAVE_INSERT] = SQL_INSERT, [SAVE_TOUCH] = SQL_TOUCH
+    };
     put_space(s, list[0]->db);
     put_keys(s, list, n);
     if (kind != SAVE_TOUCH)
@@ -470,7 +515,8 @@ static void save_run(struct store *s, enum save_kind kind, struct entry *const *
     query(s, statement[kind], NULL, NULL);
 }
 
-unsigned store_save(struct store *s) {
+unsigned store_save(struct store *s)
+{
     const size_t n = collect_dirty(s);
     unsigned statements = 0;
     for (size_t i = 0, end; i < n; i = end, statements++) {
@@ -483,7 +529,8 @@ unsigned store_save(struct store *s) {
     return statements;
 }
 
-void store_saved(struct store *s) {
+void store_saved(struct store *s)
+{
     ws_clean(s->ws);
 }
 
@@ -496,12 +543,14 @@ struct walking {
 };
 
 /* set_rows points the walk's rows into a result, which is kept. */
-static bool set_rows(struct walking *w, PGresult *r, int key_column, int value_column, int first) {
+static bool set_rows(struct walking *w, PGresult *r, int key_column, int value_column, int first)
+{
     const int n = PQntuples(r) - first;
     struct walk_row *rows = ws_alloc(w->store->ws, (size_t)(n > 0 ? n : 1) * sizeof(*rows));
     for (int i = 0; i < n; i++) {
         rows[i].key = pg_get_bytes(r, first + i, key_column);
-        rows[i].value = value_column < 0 ? (struct slice){NULL, 0} : pg_get_bytes(r, first + i, value_column);
+        rows[i].value =
+            value_column < 0 ? (struct slice){ NULL, 0 } : pg_get_bytes(r, first + i, value_column);
     }
     w->walk->rows = rows;
     w->walk->row_count = n > 0 ? (size_t)n : 0;
@@ -509,7 +558,8 @@ static bool set_rows(struct walking *w, PGresult *r, int key_column, int value_c
     return true;
 }
 
-static bool on_keys(void *arg, PGresult *r) {
+static bool on_keys(void *arg, PGresult *r)
+{
     struct walking *w = arg;
     if (PQntuples(r) > KEYS_MAX) {
         w->walk->error = "ERR KEYS would return more than 1048576 keys; use SCAN";
@@ -518,7 +568,8 @@ static bool on_keys(void *arg, PGresult *r) {
     return set_rows(w, r, 0, -1, 0);
 }
 
-static bool on_small_range(void *arg, PGresult *r) {
+static bool on_small_range(void *arg, PGresult *r)
+{
     struct walking *w = arg;
     if ((uint64_t)PQntuples(r) > KEYS_AT_ONCE)
         return false;
@@ -528,7 +579,8 @@ static bool on_small_range(void *arg, PGresult *r) {
 
 enum scan_column { SCAN_LAST, SCAN_SEEN, SCAN_KEY };
 
-static bool on_scanned(void *arg, PGresult *r) {
+static bool on_scanned(void *arg, PGresult *r)
+{
     struct walking *w = arg;
     if (w->whole || PQntuples(r) == 0)
         return false;
@@ -539,11 +591,13 @@ static bool on_scanned(void *arg, PGresult *r) {
     return set_rows(w, r, SCAN_KEY, -1, none ? 1 : 0);
 }
 
-static bool on_random(void *arg, PGresult *r) {
+static bool on_random(void *arg, PGresult *r)
+{
     return set_rows(arg, r, 0, -1, 0);
 }
 
-static bool on_count(void *arg, PGresult *r) {
+static bool on_count(void *arg, PGresult *r)
+{
     struct walking *w = arg;
     w->walk->total = pg_get_int(r, 0, 0);
     return false;
@@ -552,7 +606,8 @@ static bool on_count(void *arg, PGresult *r) {
 enum find_column { FIND_KEY, FIND_HASH, FIND_VALUE };
 
 /* A full page ends before its last hash, as another key with that hash may follow; it was asked one longer. */
-static bool on_found(void *arg, PGresult *r) {
+static bool on_found(void *arg, PGresult *r)
+{
     struct walking *w = arg;
     const int n = PQntuples(r);
     set_rows(w, r, FIND_KEY, FIND_VALUE, 0);
@@ -566,7 +621,8 @@ static bool on_found(void *arg, PGresult *r) {
     return true;
 }
 
-static void put_page(struct store *s, const struct walk *walk, int64_t count) {
+static void put_page(struct store *s, const struct walk *walk, int64_t count)
+{
     put_database(s, walk->db);
     pg_int8(&s->params, (int64_t)(walk->cursor & INT64_MAX));
     pg_int8(&s->params, count);
@@ -574,14 +630,16 @@ static void put_page(struct store *s, const struct walk *walk, int64_t count) {
     pg_int8(&s->params, s->now_ms);
 }
 
-static void put_keys_query(struct store *s, const struct walk *walk, int64_t limit) {
+static void put_keys_query(struct store *s, const struct walk *walk, int64_t limit)
+{
     put_database(s, walk->db);
     put_prefix_range(s, walk->prefix);
     pg_int8(&s->params, s->now_ms);
     pg_int8(&s->params, limit);
 }
 
-static void walk_scan(struct store *s, struct walking *w) {
+static void walk_scan(struct store *s, struct walking *w)
+{
     const bool small = w->walk->cursor == 0 && w->walk->prefix.len > 0;
     if (small) {
         put_keys_query(s, w->walk, KEYS_AT_ONCE + 1);
@@ -592,25 +650,29 @@ static void walk_scan(struct store *s, struct walking *w) {
     query(s, SQL_SCAN, on_scanned, w);
 }
 
-static void walk_keys(struct store *s, struct walking *w) {
+static void walk_keys(struct store *s, struct walking *w)
+{
     put_keys_query(s, w->walk, KEYS_MAX + 1);
     query(s, SQL_KEYS, on_keys, w);
 }
 
-static void walk_random(struct store *s, struct walking *w) {
+static void walk_random(struct store *s, struct walking *w)
+{
     put_database(s, w->walk->db);
     pg_int8(&s->params, (int64_t)random() << 32 ^ (int64_t)random() << 1);
     pg_int8(&s->params, s->now_ms);
     query(s, SQL_RANDOM, on_random, w);
 }
 
-static void walk_count(struct store *s, struct walking *w) {
+static void walk_count(struct store *s, struct walking *w)
+{
     put_database(s, w->walk->db);
     pg_int8(&s->params, s->now_ms);
     query(s, SQL_COUNT, on_count, w);
 }
 
-static void walk_find(struct store *s, struct walking *w) {
+static void walk_find(struct store *s, struct walking *w)
+{
     put_page(s, w->walk, (int64_t)w->walk->count + 1);
     pg_bytes(&s->params, w->walk->ilike);
     query(s, SQL_FIND, on_found, w);
@@ -618,43 +680,48 @@ static void walk_find(struct store *s, struct walking *w) {
 
 enum { EVERY_DB = -1 };
 
-static void flush(struct store *s, int32_t db) {
-    pg_bytes(&s->params, (struct slice){(const uint8_t *)"", 0});
+static void flush(struct store *s, int32_t db)
+{
+    pg_bytes(&s->params, (struct slice){ (const uint8_t *)"", 0 });
     pg_int4(&s->params, db);
     pg_int8(&s->params, s->now_ms);
     query(s, SQL_RETIRE, NULL, NULL);
-    pg_bytes(&s->params, (struct slice){(const uint8_t *)"", 0});
+    pg_bytes(&s->params, (struct slice){ (const uint8_t *)"", 0 });
     pg_int4(&s->params, db);
     query(s, SQL_FLUSH, NULL, NULL);
     s->space_count = 0;
 }
 
-static void walk_flush_db(struct store *s, struct walking *w) {
+static void walk_flush_db(struct store *s, struct walking *w)
+{
     flush(s, (int32_t)(w->walk->db & UINT16_MAX));
     ws_forget(s->ws, w->walk->db);
 }
 
-static void walk_flush_all(struct store *s, struct walking *w) {
+static void walk_flush_all(struct store *s, struct walking *w)
+{
     flush(s, EVERY_DB);
     ws_forget(s->ws, w->walk->db | UINT16_MAX);
 }
 
-void store_walk(struct store *s, struct walk *walk) {
+void store_walk(struct store *s, struct walk *walk)
+{
     static void (*const by_kind[])(struct store *, struct walking *) = {
-        [WALK_SCAN] = walk_scan,         [WALK_KEYS] = walk_keys, [WALK_RANDOM] = walk_random,
-        [WALK_COUNT] = walk_count,       [WALK_FIND] = walk_find, [WALK_FLUSH_DB] = walk_flush_db,
+        [WALK_SCAN] = walk_scan,           [WALK_KEYS] = walk_keys, [WALK_RANDOM] = walk_random,
+        [WALK_COUNT] = walk_count,         [WALK_FIND] = walk_find, [WALK_FLUSH_DB] = walk_flush_db,
         [WALK_FLUSH_ALL] = walk_flush_all,
     };
     if (walk->kind == WALK_NONE)
         return;
     struct walking *w = ws_alloc(s->ws, sizeof(*w));
-    *w = (struct walking){.store = s, .walk = walk};
+    *w = (struct walking){ .store = s, .walk = walk };
     by_kind[walk->kind](s, w);
 }
 
 /* --- identities --------------------------------------------------------------------------- */
 
-static bool on_named(void *arg, PGresult *r) {
+static bool on_named(void *arg, PGresult *r)
+{
     for (int row = 0; row < PQntuples(r); row++) {
         struct identity *identity = identity_find(arg, pg_get_bytes(r, row, 0));
         if (identity)
@@ -663,14 +730,16 @@ static bool on_named(void *arg, PGresult *r) {
     return false;
 }
 
-static void put_names(struct store *s, struct identity *const *list, size_t count) {
+static void put_names(struct store *s, struct identity *const *list, size_t count)
+{
     pg_array(&s->params, PG_TEXT, count);
     for (size_t i = 0; i < count; i++)
         pg_elem_bytes(&s->params, list[i]->name);
 }
 
-void store_name(struct store *s, struct pg_conn *conn, struct identity_table *table, struct identity *const *list,
-                size_t count) {
+void store_name(struct store *s, struct pg_conn *conn, struct identity_table *table,
+                struct identity *const *list, size_t count)
+{
     put_names(s, list, count);
     pg_conn_query(conn, SQL_IDENTITY_ADD, &s->params, 0, NULL, NULL);
     pg_params_clear(&s->params);

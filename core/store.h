@@ -61,8 +61,8 @@ void store_saved(struct store *s);
 /* --- identities --------------------------------------------------------------------------- */
 
 /* store_name queues giving numbers to identities, and sets identity->id when they come. */
-void store_name(struct store *s, struct pg_conn *conn, struct identity_table *table, struct identity *const *list,
-                size_t count);
+void store_name(struct store *s, struct pg_conn *conn, struct identity_table *table,
+                struct identity *const *list, size_t count);
 
 /* store_hash is the hash that SCAN walks by: in 1 … INT64_MAX, the same on every core. */
 int64_t store_hash(struct slice key);

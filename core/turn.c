@@ -19,7 +19,8 @@ enum {
     RESTARTS_MAX = 200,
 };
 
-struct turn *turn_new(struct core *core, enum turn_kind kind, const struct turn_owner *owner) {
+struct turn *turn_new(struct core *core, enum turn_kind kind, const struct turn_owner *owner)
+{
     struct turn *t = mem_zalloc(sizeof(*t));
     t->core = core;
     t->kind = kind;
@@ -30,7 +31,8 @@ struct turn *turn_new(struct core *core, enum turn_kind kind, const struct turn_
     return t;
 }
 
-void turn_free(struct turn *t) {
+void turn_free(struct turn *t)
+{
     if (t == NULL)
         return;
     store_free(t->store);
@@ -42,7 +44,8 @@ void turn_free(struct turn *t) {
 
 /* --- gather ------------------------------------------------------------------------------- */
 
-static struct part *new_part(struct turn *t) {
+static struct part *new_part(struct turn *t)
+{
     if (t->part_count == t->part_cap) {
         t->part_cap = t->part_cap ? t->part_cap * 2 : 64;
         t->parts = mem_realloc(t->parts, t->part_cap * sizeof(*t->parts));
@@ -50,12 +53,13 @@ static struct part *new_part(struct turn *t) {
     return &t->parts[t->part_count++];
 }
 
-bool turn_add(struct turn *t, struct session *s) {
+bool turn_add(struct turn *t, struct session *s)
+{
     if (t->part_count > 0 && (t->units >= UNITS_MAX || t->bytes >= BYTES_MAX))
         return false;
     struct part *p = new_part(t);
-    *p = (struct part){.session = s, .units = s->units, .vars = s->vars};
-    s->units = (struct request_list){NULL, NULL, 0};
+    *p = (struct part){ .session = s, .units = s->units, .vars = s->vars };
+    s->units = (struct request_list){ NULL, NULL, 0 };
     s->unit_writes = 0;
     t->units += p->units.count;
     for (const struct request *r = p->units.first; r; r = r->next) {
@@ -67,25 +71,30 @@ bool turn_add(struct turn *t, struct session *s) {
     return true;
 }
 
-bool turn_is_empty(const struct turn *t) {
+bool turn_is_empty(const struct turn *t)
+{
     return t->part_count == 0;
 }
 
-bool turn_in_doubt(const struct turn *t) {
+bool turn_in_doubt(const struct turn *t)
+{
     return t->step == STEP_COMMITTING;
 }
 
-uint64_t turn_age_ms(const struct turn *t) {
+uint64_t turn_age_ms(const struct turn *t)
+{
     return uv_now(t->core->loop) - t->started_ms;
 }
 
-bool turn_wants_snapshot(const struct turn *t) {
+bool turn_wants_snapshot(const struct turn *t)
+{
     return t->wants_snapshot;
 }
 
 /* --- ending ------------------------------------------------------------------------------- */
 
-static void empty(struct turn *t) {
+static void empty(struct turn *t)
+{
     t->part_count = 0;
     t->units = 0;
     t->bytes = 0;
@@ -100,7 +109,8 @@ static void empty(struct turn *t) {
 }
 
 /* finish_part gives the session back: what was not run waits again, before what came meanwhile. */
-static void finish_part(struct part *p) {
+static void finish_part(struct part *p)
+{
     struct session *s = p->session;
     for (const struct request *r = p->units.first; r; r = r->next)
         s->unit_writes += r->writes;
@@ -108,7 +118,8 @@ static void finish_part(struct part *p) {
     dispatch_resume(s);
 }
 
-static void answer(struct turn *t, struct part *p) {
+static void answer(struct turn *t, struct part *p)
+{
     struct session *s = p->session;
     size_t answered = 0;
     bool state = false;
@@ -123,12 +134,14 @@ static void answer(struct turn *t, struct part *p) {
     if (state)
         link_publish_state(s);
     if (answered > 0)
-        link_reply(s, (struct slice){t->replies.p + t->replies.start + p->reply_start, p->reply_len},
+        link_reply(s,
+                   (struct slice){ t->replies.p + t->replies.start + p->reply_start, p->reply_len },
                    (uint32_t)answered);
     finish_part(p);
 }
 
-static void count(struct turn *t) {
+static void count(struct turn *t)
+{
     struct core_metrics *m = &t->core->metrics;
     uint64_t units = 0;
     for (size_t i = 0; i < t->part_count; i++)
@@ -143,18 +156,20 @@ static void count(struct turn *t) {
     }
 }
 
-void turn_settle(struct turn *t) {
+void turn_settle(struct turn *t)
+{
     count(t);
     for (size_t i = 0; i < t->part_count; i++)
         answer(t, &t->parts[i]);
     empty(t);
 }
 
-void turn_fail(struct turn *t, const char *error) {
+void turn_fail(struct turn *t, const char *error)
+{
     buf_clear(&t->replies);
     for (size_t i = 0; i < t->part_count; i++) {
         struct part *p = &t->parts[i];
-        struct resp_writer w = {&t->replies, p->session->vars.protocol};
+        struct resp_writer w = { &t->replies, p->session->vars.protocol };
         p->reply_start = buf_len(&t->replies);
         for (p->done = 0; p->done < p->units.count; p->done++)
             resp_error(&w, "%s", error);
@@ -165,24 +180,28 @@ void turn_fail(struct turn *t, const char *error) {
     turn_settle(t);
 }
 
-static void undo(struct turn *t) {
+static void undo(struct turn *t)
+{
     apply_rewind(t);
     store_reset(t->store);
     working_set_reset(t->ws);
 }
 
-void turn_put_back(struct turn *t) {
+void turn_put_back(struct turn *t)
+{
     undo(t);
     for (size_t i = 0; i < t->part_count; i++)
         finish_part(&t->parts[i]);
     empty(t);
 }
 
-static void end(struct turn *t, enum turn_end how) {
+static void end(struct turn *t, enum turn_end how)
+{
     t->owner.ended(t->owner.arg, t, how);
 }
 
-static void settled(struct turn *t) {
+static void settled(struct turn *t)
+{
     turn_settle(t);
     end(t, TURN_SETTLED);
 }
@@ -191,7 +210,9 @@ static void settled(struct turn *t) {
 
 static void next_step(struct turn *t);
 
-static void on_rolled_back(void *arg, enum pg_group_status status, const char *sqlstate, const char *message) {
+static void on_rolled_back(void *arg, enum pg_group_status status, const char *sqlstate,
+                           const char *message)
+{
     struct turn *t = arg;
     (void)sqlstate;
     (void)message;
@@ -205,9 +226,11 @@ static void on_rolled_back(void *arg, enum pg_group_status status, const char *s
         t->core->metrics.turns_restarted++;
         turn_run(t, t->conn, t->writer, t->snapshot);
     } else {
-        turn_fail(t, t->refused == REFUSED_CONFLICT
-                         ? "TRYAGAIN other writers were faster every time; nothing was executed, try again"
-                         : t->error);
+        turn_fail(
+            t,
+            t->refused == REFUSED_CONFLICT
+                ? "TRYAGAIN other writers were faster every time; nothing was executed, try again"
+                : t->error);
         end(t, TURN_SETTLED);
     }
 }
@@ -217,28 +240,31 @@ static const struct refusal {
     const char *sqlstate; /* a prefix */
     enum refused meaning;
 } refusals[] = {
-    {"40001", REFUSED_CONFLICT}, /* serialization_failure */
-    {"40P01", REFUSED_CONFLICT}, /* deadlock_detected */
-    {"23505", REFUSED_CONFLICT}, /* unique_violation: another core inserted first */
-    {"22012", REFUSED_FENCE},    /* division_by_zero: only the fence divides */
-    {"25006", REFUSED_READ_ONLY},
-    {"57P", REFUSED_READ_ONLY}, /* shutting down: the connection is of no more use */
-    {"", REFUSED_ERROR},
+    { "40001", REFUSED_CONFLICT }, /* serialization_failure */
+    { "40P01", REFUSED_CONFLICT }, /* deadlock_detected */
+    { "23505", REFUSED_CONFLICT }, /* unique_violation: another core inserted first */
+    { "22012", REFUSED_FENCE },    /* division_by_zero: only the fence divides */
+    { "25006", REFUSED_READ_ONLY },
+    { "57P", REFUSED_READ_ONLY }, /* shutting down: the connection is of no more use */
+    { "", REFUSED_ERROR },
 };
 
-static enum refused refusal(const char *sqlstate) {
+static enum refused refusal(const char *sqlstate)
+{
     const struct refusal *r = refusals;
     while (strncmp(sqlstate, r->sqlstate, strlen(r->sqlstate)) != 0)
         r++;
     return r->meaning;
 }
 
-static void refused(struct turn *t, const char *sqlstate, const char *message) {
+static void refused(struct turn *t, const char *sqlstate, const char *message)
+{
     t->refused = refusal(sqlstate);
     if (t->refused == REFUSED_ERROR)
-        log_event(LOG_ERROR, "the database refused a turn", LF_STR("sqlstate", sqlstate), LF_STR("error", message),
-                  LF_INT("commands", t->units));
-    snprintf(t->error, sizeof(t->error), "ERR the database refused this: %s (SQLSTATE %s)", message, sqlstate);
+        log_event(LOG_ERROR, "the database refused a turn", LF_STR("sqlstate", sqlstate),
+                  LF_STR("error", message), LF_INT("commands", t->units));
+    snprintf(t->error, sizeof(t->error), "ERR the database refused this: %s (SQLSTATE %s)", message,
+             sqlstate);
     undo(t);
     t->step = STEP_LOADING; /* whatever was sent is known not to have committed */
     store_use(t->store, t->conn, t->ws, core_now_ms(t->core));
@@ -246,7 +272,9 @@ static void refused(struct turn *t, const char *sqlstate, const char *message) {
     pg_conn_end_group(t->conn, on_rolled_back, t);
 }
 
-static void on_step(void *arg, enum pg_group_status status, const char *sqlstate, const char *message) {
+static void on_step(void *arg, enum pg_group_status status, const char *sqlstate,
+                    const char *message)
+{
     struct turn *t = arg;
     if (status == PG_GROUP_LOST)
         end(t, TURN_LOST);
@@ -256,13 +284,15 @@ static void on_step(void *arg, enum pg_group_status status, const char *sqlstate
         next_step(t);
 }
 
-static void send_step(struct turn *t, enum turn_step step) {
+static void send_step(struct turn *t, enum turn_step step)
+{
     t->step = step;
     pg_conn_end_group(t->conn, on_step, t);
 }
 
 /* A write transaction begins with its fence; a read turn of several statements with a snapshot. */
-static void begin(struct turn *t) {
+static void begin(struct turn *t)
+{
     if (t->begun || (t->kind == TURN_READ && !t->snapshot))
         return;
     store_begin(t->store, t->kind == TURN_READ);
@@ -271,7 +301,8 @@ static void begin(struct turn *t) {
     t->begun = true;
 }
 
-static bool load(struct turn *t) {
+static bool load(struct turn *t)
+{
     if (!apply_has_loads(t))
         return false;
     begin(t);
@@ -280,13 +311,15 @@ static bool load(struct turn *t) {
     return true;
 }
 
-static void load_withheld(struct turn *t) {
+static void load_withheld(struct turn *t)
+{
     for (size_t i = 0; i < t->withheld_count; i++)
         store_load_withheld(t->store, t->withheld[i]);
     send_step(t, STEP_LOADING);
 }
 
-static void walk(struct turn *t) {
+static void walk(struct turn *t)
+{
     begin(t);
     t->walk_saved = store_save(t->store) > 0;
     apply_send_walk(t);
@@ -294,7 +327,8 @@ static void walk(struct turn *t) {
 }
 
 /* Blind writes alone need no BEGIN: a pipeline up to its Sync is one transaction. */
-static void commit(struct turn *t) {
+static void commit(struct turn *t)
+{
     if (!t->begun)
         store_fence(t->store, t->writer, t->number);
     store_save(t->store);
@@ -303,7 +337,8 @@ static void commit(struct turn *t) {
     send_step(t, STEP_COMMITTING);
 }
 
-static void finish(struct turn *t) {
+static void finish(struct turn *t)
+{
     if (t->kind == TURN_WRITE && (t->begun || apply_has_dirty(t))) {
         commit(t);
     } else if (t->begun) { /* a read turn's snapshot: nobody waits for its end */
@@ -314,7 +349,8 @@ static void finish(struct turn *t) {
     }
 }
 
-static void apply(struct turn *t) {
+static void apply(struct turn *t)
+{
     switch (apply_run(t)) {
     case APPLY_NEEDS_VALUES:
         load_withheld(t);
@@ -328,7 +364,8 @@ static void apply(struct turn *t) {
     }
 }
 
-static void next_step(struct turn *t) {
+static void next_step(struct turn *t)
+{
     switch (t->step) {
     case STEP_NAMING:
         apply_declare(t);
@@ -356,7 +393,8 @@ static void next_step(struct turn *t) {
 }
 
 /* Identities get their numbers before their first write, in a transaction of their own: they outlive a rollback. */
-static bool name_identities(struct turn *t) {
+static bool name_identities(struct turn *t)
+{
     struct identity *unnamed[256];
     size_t n = 0;
     for (size_t i = 0; i < t->part_count && n < ARRAY_SIZE(unnamed); i++)
@@ -369,7 +407,8 @@ static bool name_identities(struct turn *t) {
     return true;
 }
 
-void turn_run(struct turn *t, struct pg_conn *conn, struct store_writer *writer, bool snapshot) {
+void turn_run(struct turn *t, struct pg_conn *conn, struct store_writer *writer, bool snapshot)
+{
     undo(t);
     t->conn = conn;
     t->writer = writer;

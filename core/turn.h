@@ -51,8 +51,8 @@ uint64_t turn_age_ms(const struct turn *t);
 bool turn_wants_snapshot(const struct turn *t);
 
 /* How a turn that did not settle itself ends; each empties the turn. */
-void turn_settle(struct turn *t);                   /* it is known to have committed: the replies are true */
-void turn_fail(struct turn *t, const char *error);  /* every unit is answered with this error */
-void turn_put_back(struct turn *t);                 /* nothing happened: the units wait again */
+void turn_settle(struct turn *t); /* it is known to have committed: the replies are true */
+void turn_fail(struct turn *t, const char *error); /* every unit is answered with this error */
+void turn_put_back(struct turn *t);                /* nothing happened: the units wait again */
 
 #endif

@@ -28,8 +28,8 @@ struct walk {
     /* the question */
     enum walk_kind kind;
     uint32_t db;
-    uint64_t cursor;    /* SCAN, FIND: 0 starts; otherwise the hash of the last key given */
-    uint32_t count;     /* SCAN: keys to look at; FIND: matches to return */
+    uint64_t cursor;     /* SCAN, FIND: 0 starts; otherwise the hash of the last key given */
+    uint32_t count;      /* SCAN: keys to look at; FIND: matches to return */
     struct slice prefix; /* SCAN, KEYS, FIND: only keys that begin so (an index range) */
     struct slice ilike;  /* FIND: SQL ILIKE pattern */
 

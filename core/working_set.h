@@ -26,7 +26,8 @@ struct entry *ws_find(struct working_set *ws, uint32_t db, struct slice key);
  * ws_put gives the key this value and expiry, whatever was there (a SET). The value is borrowed: arguments of the
  * request live long enough; anything else comes from ws_alloc or ws_copy.
  */
-struct entry *ws_put(struct working_set *ws, uint32_t db, struct slice key, struct slice value, int64_t expires_at);
+struct entry *ws_put(struct working_set *ws, uint32_t db, struct slice key, struct slice value,
+                     int64_t expires_at);
 
 /* ws_set_value replaces the value of an existing entry and keeps its expiry (INCR, APPEND). Borrowed, as above. */
 void ws_set_value(struct working_set *ws, struct entry *e, struct slice value);

@@ -221,7 +221,8 @@ static bool match_one(struct slice p, size_t *at, uint8_t c, bool nocase)
 bool slice_glob(struct slice pattern, struct slice text, bool nocase)
 {
     if (text.len == 0) {
-        return pattern.len == 0 || slice_eq(pattern, SLICE("*")); /* as KEYS: no other pattern finds the empty key */
+        return pattern.len == 0 ||
+               slice_eq(pattern, SLICE("*")); /* as KEYS: no other pattern finds the empty key */
     }
     /* All but a star take one byte, so only the last star ever needs another try: no exponents. */
     size_t at = 0, i = 0;
