@@ -454,8 +454,12 @@ class Stage:
         self.stack.callback(call, *args)
 
     def close(self, keep=False):
+        """close ends everything and removes the directory, or with keep all of it but databases and keys."""
         try:
             self.stack.close()
         finally:
-            if not keep:
+            if keep:
+                for path in [p for p in self.directory.rglob("*") if p.name == "data" or p.suffix == ".key"]:
+                    shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+            else:
                 shutil.rmtree(self.directory, ignore_errors=True)
