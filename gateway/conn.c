@@ -14,8 +14,8 @@
 #include "base/log.h"
 
 enum {
-    ENDING_MS = 60000,      /* for replies under way */
-    CLOSING_MS = 1000,      /* for the last bytes, and for the client to read them before a reset */
+    ENDING_MS = 60000, /* for replies under way */
+    CLOSING_MS = 1000, /* for the last bytes, and for the client to read them before a reset */
     EXPIRY_LOOK_MS = 3600000, /* the clock may be set meanwhile: look again at least so often */
     OUT_MAX = 16 * 1024 * 1024,
     KEEP_OUT = 1024 * 1024, /* of the engine's output buffer */
@@ -99,8 +99,8 @@ static bool wants_read(struct conn *c)
     if (c->eof || rows[c->state].on_bytes == NULL) {
         return false;
     }
-    return c->state != CONN_OPEN || (!c->paused && !c->bad && buf_len(&c->out) < OUT_HIGH &&
-                                     worker_may_read(c->worker));
+    return c->state != CONN_OPEN ||
+           (!c->paused && !c->bad && buf_len(&c->out) < OUT_HIGH && worker_may_read(c->worker));
 }
 
 static void on_poll(uv_poll_t *poll, int status, int events);
@@ -176,8 +176,8 @@ void conn_finish(struct conn *c, const char *why)
 
 static void sent(struct conn *c, size_t ciphertext)
 {
-    uint64_t took = buf_len(&c->out) == 0 || c->unsent_plain < ciphertext ? c->unsent_plain
-                                                                         : ciphertext;
+    uint64_t took =
+        buf_len(&c->out) == 0 || c->unsent_plain < ciphertext ? c->unsent_plain : ciphertext;
     c->unsent_plain -= took;
     worker_metrics(c->worker)->bytes_out += ciphertext;
     conn_took_plain(c, took);
@@ -270,7 +270,8 @@ static void log_refused(struct conn *c, const struct tls_failure *f)
     }
     conn_peer_text(c, peer);
     if (f->cert == NULL) {
-        log_event(LOG_WARNING, "handshake failed", LF_STR("peer", peer), LF_STR("reason", f->reason));
+        log_event(LOG_WARNING, "handshake failed", LF_STR("peer", peer),
+                  LF_STR("reason", f->reason));
         return;
     }
     log_event(LOG_WARNING, "client refused", LF_STR("peer", peer), LF_STR("reason", f->reason),

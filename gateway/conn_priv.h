@@ -21,7 +21,7 @@ enum {
     UNANSWERED_BYTES_HIGH = 1024 * 1024,
     UNANSWERED_BYTES_LOW = 512 * 1024,
     OUT_HIGH = 256 * 1024,
-    CREDIT = 256 * 1024,       /* reply bytes that may lie here for a client that does not read */
+    CREDIT = 256 * 1024,        /* reply bytes that may lie here for a client that does not read */
     CREDIT_RETURN = CREDIT / 4, /* granted back in such portions */
 };
 
@@ -63,7 +63,7 @@ struct conn {
     struct buf out;            /* ciphertext that the socket did not take; no memory while empty */
     struct buf *part;          /* the payload of a long request being sent in pieces, or NULL */
     struct conn_record *state_record; /* the core's last STATE, or NULL */
-    struct reply_chain replies; /* this batch's, in the worker's table */
+    struct reply_chain replies;       /* this batch's, in the worker's table */
 };
 
 /* The core's STATE: opaque, kept for OPEN after a restart. */

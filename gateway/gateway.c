@@ -16,7 +16,7 @@
 
 enum {
     EXIT_BAD_START = 2,
-    SPARE_FILES = 128,  /* besides the clients' sockets */
+    SPARE_FILES = 128, /* besides the clients' sockets */
     READY_POLL_MS = 5,
     READY_WAIT_MS = 500, /* for the links, so that who waits for "ready" is served at once */
 };
@@ -85,8 +85,7 @@ static void limit_files(const struct gateway_options *o)
 static enum err prepare(struct gateway *g, struct load_error *why)
 {
     g->reload.tickets = ticket_keys_new();
-    enum err err =
-        tls_context_load(g->options, g->reload.tickets, NULL, &g->reload.current, why);
+    enum err err = tls_context_load(g->options, g->reload.tickets, NULL, &g->reload.current, why);
     if (err == ERR_OK) {
         err = bind_all(g, why);
     }
@@ -104,8 +103,8 @@ static enum err start_workers(struct gateway *g, struct load_error *why)
     size_t count = (size_t)g->options->workers;
     g->reload.workers = mem_alloc(count * sizeof(g->reload.workers[0]));
     for (size_t i = 0; i < count; i++) {
-        if (worker_start(&g->shared, (unsigned)i, g->fds + i * listens, listens,
-                         g->reload.current, &g->reload.workers[i]) != ERR_OK) {
+        if (worker_start(&g->shared, (unsigned)i, g->fds + i * listens, listens, g->reload.current,
+                         &g->reload.workers[i]) != ERR_OK) {
             return load_error_set(why, "a thread cannot be started");
         }
         g->reload.worker_count++;

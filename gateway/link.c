@@ -38,9 +38,9 @@ struct link {
     uv_timer_t timer; /* backoff while down, patience while greeting */
     uint64_t backoff_ms;
     bool outage_logged;
-    bool writing; /* poll for room in the socket */
+    bool writing;  /* poll for room in the socket */
     bool draining; /* the core stops: we have said that no more requests come */
-    uint8_t *in;  /* [0, filled): at most one incomplete frame between reads */
+    uint8_t *in;   /* [0, filled): at most one incomplete frame between reads */
     size_t filled;
     struct buf out;
 };
@@ -48,7 +48,8 @@ struct link {
 static void on_poll(uv_poll_t *poll, int status, int events);
 static void on_timer(uv_timer_t *timer);
 
-struct link *link_new(uv_loop_t *loop, const char *path, const struct link_events *events, void *arg)
+struct link *link_new(uv_loop_t *loop, const char *path, const struct link_events *events,
+                      void *arg)
 {
     struct link *l = mem_zalloc(sizeof(*l));
     *l = (struct link){ .loop = loop,

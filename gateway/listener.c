@@ -14,7 +14,7 @@
 #include "base/log.h"
 
 enum {
-    BACKLOG = 4096, /* the kernel caps it at net.core.somaxconn */
+    BACKLOG = 4096,  /* the kernel caps it at net.core.somaxconn */
     ACCEPT_MAX = 64, /* per loop turn: those already connected come first */
     REST_MS = 100,
     KEEPALIVE_S = 120,

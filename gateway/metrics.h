@@ -8,23 +8,23 @@
 #include "base/buf.h"
 
 /* field, name in INFO */
-#define METRICS_ROWS(ROW)                                                                          \
-    ROW(connections, "gateway_connections")             /* now, handshakes included */             \
-    ROW(handshaking, "gateway_handshaking")             /* now */                                  \
-    ROW(accepted, "gateway_accepted")                                                              \
-    ROW(turned_away, "gateway_turned_away")             /* over --max-connections */               \
-    ROW(handshakes_full, "gateway_handshakes_full")                                                \
-    ROW(handshakes_resumed, "gateway_handshakes_resumed")                                          \
-    ROW(handshakes_refused, "gateway_handshakes_refused") /* a certificate was refused */          \
-    ROW(handshakes_failed, "gateway_handshakes_failed") /* everything else that went wrong */      \
-    ROW(handshakes_late, "gateway_handshakes_timed_out")                                           \
-    ROW(expired, "gateway_closed_expired")              /* the client's certificate ran out */     \
-    ROW(requests, "gateway_requests")                                                              \
-    ROW(protocol_errors, "gateway_protocol_errors")                                                \
-    ROW(tryagain, "gateway_tryagain")                                                              \
-    ROW(uncertain, "gateway_uncertain")                                                            \
-    ROW(link_losses, "gateway_link_losses")                                                        \
-    ROW(bytes_in, "gateway_bytes_in")                   /* ciphertext */                           \
+#define METRICS_ROWS(ROW)                                                                       \
+    ROW(connections, "gateway_connections") /* now, handshakes included */                      \
+    ROW(handshaking, "gateway_handshaking") /* now */                                           \
+    ROW(accepted, "gateway_accepted")                                                           \
+    ROW(turned_away, "gateway_turned_away") /* over --max-connections */                        \
+    ROW(handshakes_full, "gateway_handshakes_full")                                             \
+    ROW(handshakes_resumed, "gateway_handshakes_resumed")                                       \
+    ROW(handshakes_refused, "gateway_handshakes_refused") /* a certificate was refused */       \
+    ROW(handshakes_failed, "gateway_handshakes_failed")   /* everything else that went wrong */ \
+    ROW(handshakes_late, "gateway_handshakes_timed_out")                                        \
+    ROW(expired, "gateway_closed_expired") /* the client's certificate ran out */               \
+    ROW(requests, "gateway_requests")                                                           \
+    ROW(protocol_errors, "gateway_protocol_errors")                                             \
+    ROW(tryagain, "gateway_tryagain")                                                           \
+    ROW(uncertain, "gateway_uncertain")                                                         \
+    ROW(link_losses, "gateway_link_losses")                                                     \
+    ROW(bytes_in, "gateway_bytes_in") /* ciphertext */                                          \
     ROW(bytes_out, "gateway_bytes_out")
 
 struct metrics {

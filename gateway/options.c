@@ -165,8 +165,9 @@ enum err options_parse(struct gateway_options *out, int argc, char **argv)
     const struct option_set set = {
         .program = "cofre-gateway",
         .synopsis = "--core PATH --cert FILE --key FILE --client-ca FILE [OPTION…]",
-        .about = "Terminates mutual TLS for Cofre: lets in clients whose certificate it trusts and\n"
-                 "passes their commands, with their identity, to cofre-core.",
+        .about =
+            "Terminates mutual TLS for Cofre: lets in clients whose certificate it trusts and\n"
+            "passes their commands, with their identity, to cofre-core.",
         .rows = rows,
         .count = ARRAY_SIZE(rows),
         .has_config = true,

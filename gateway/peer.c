@@ -156,7 +156,9 @@ static void name_text(X509_NAME *name, char *out, size_t cap)
     if (bio != NULL && X509_NAME_print_ex(bio, name, 0, flags) >= 0 &&
         BIO_mem_contents(bio, &text, &len)) {
         len = len < cap - 1 ? len : cap - 1;
-        memcpy(out, text, len);
+        if (len > 0) {
+            memcpy(out, text, len);
+        }
     }
     out[len] = '\0';
     BIO_free(bio);

@@ -13,12 +13,12 @@
 struct peer {
     uint32_t refs;
     enum identity_kind kind;
-    int64_t not_after;      /* of the certificate, unix seconds */
-    int64_t trusted_until;  /* the first notAfter in the chain that was verified */
+    int64_t not_after;     /* of the certificate, unix seconds */
+    int64_t trusted_until; /* the first notAfter in the chain that was verified */
     uint8_t fingerprint[32];
-    struct slice identity;  /* "cn:alice"; these point behind the struct */
-    struct slice issuer;    /* RFC 4514 text */
-    struct slice serial;    /* hex digits */
+    struct slice identity; /* "cn:alice"; these point behind the struct */
+    struct slice issuer;   /* RFC 4514 text */
+    struct slice serial;   /* hex digits */
 };
 
 enum {

@@ -107,8 +107,8 @@ static BIO *bio_of(const struct pem_file *f)
 static bool ended_well(void)
 {
     uint32_t e = ERR_peek_last_error();
-    bool fine = e == 0 ||
-                (ERR_GET_LIB(e) == ERR_LIB_PEM && ERR_GET_REASON(e) == PEM_R_NO_START_LINE);
+    bool fine =
+        e == 0 || (ERR_GET_LIB(e) == ERR_LIB_PEM && ERR_GET_REASON(e) == PEM_R_NO_START_LINE);
     ERR_clear_error();
     return fine;
 }
@@ -129,9 +129,9 @@ enum err pem_certificates(const struct pem_file *f, STACK_OF(X509) **out, struct
         return ERR_OK;
     }
     sk_X509_pop_free(all, X509_free);
-    return count == 0 ? load_error_set(why, "%s: no PEM certificate in it", f->path)
-                      : load_error_set(why, "%s: certificate %zu in it is broken", f->path,
-                                       count + 1);
+    return count == 0
+               ? load_error_set(why, "%s: no PEM certificate in it", f->path)
+               : load_error_set(why, "%s: certificate %zu in it is broken", f->path, count + 1);
 }
 
 enum err pem_crls(const struct pem_file *f, STACK_OF(X509_CRL) **out, struct load_error *why)
@@ -150,9 +150,9 @@ enum err pem_crls(const struct pem_file *f, STACK_OF(X509_CRL) **out, struct loa
         return ERR_OK;
     }
     sk_X509_CRL_pop_free(all, X509_CRL_free);
-    return count == 0 ? load_error_set(why, "%s: no PEM revocation list (X509 CRL) in it", f->path)
-                      : load_error_set(why, "%s: revocation list %zu in it is broken", f->path,
-                                       count + 1);
+    return count == 0
+               ? load_error_set(why, "%s: no PEM revocation list (X509 CRL) in it", f->path)
+               : load_error_set(why, "%s: revocation list %zu in it is broken", f->path, count + 1);
 }
 
 /* A server cannot be asked for a passphrase. */
@@ -174,8 +174,8 @@ enum err pem_private_key(const struct pem_file *f, EVP_PKEY **out, struct load_e
     ERR_clear_error();
     if (encrypted) {
         EVP_PKEY_free(key);
-        return load_error_set(why, "%s: the private key is encrypted; it must be without passphrase",
-                              f->path);
+        return load_error_set(
+            why, "%s: the private key is encrypted; it must be without passphrase", f->path);
     }
     if (key == NULL) {
         return load_error_set(why, "%s: no PEM private key in it that can be read", f->path);

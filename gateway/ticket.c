@@ -167,9 +167,9 @@ static bool open_with_ring(struct ticket_keys *keys, struct slice ticket, uint8_
     for (size_t i = 0; i < KEYS && !ok; i++) {
         const struct ticket_key *k = keys->ring[i];
         if (k != NULL && memcmp(k->name, ticket.p + 1, NAME_LEN) == 0) {
-            ok = EVP_AEAD_CTX_open(&k->aead, plain, plain_len, ticket.len,
-                                   ticket.p + 1 + NAME_LEN, NONCE_LEN, ticket.p + HEADER_LEN,
-                                   ticket.len - HEADER_LEN, ticket.p, 1 + NAME_LEN) == 1;
+            ok = EVP_AEAD_CTX_open(&k->aead, plain, plain_len, ticket.len, ticket.p + 1 + NAME_LEN,
+                                   NONCE_LEN, ticket.p + HEADER_LEN, ticket.len - HEADER_LEN,
+                                   ticket.p, 1 + NAME_LEN) == 1;
         }
     }
     pthread_rwlock_unlock(&keys->lock);

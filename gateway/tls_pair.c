@@ -55,7 +55,8 @@ static enum err check_dates(const char *path, X509 *leaf, struct tls_pair *p,
     return ERR_OK;
 }
 
-static enum err take_chain(const char *path, STACK_OF(X509) *certs, struct tls_pair *p, struct load_error *why)
+static enum err take_chain(const char *path, STACK_OF(X509) *certs, struct tls_pair *p,
+                           struct load_error *why)
 {
     if (sk_X509_num(certs) > TLS_PAIR_MAX_CHAIN) {
         return load_error_set(why, "%s: more than %d certificates", path, TLS_PAIR_MAX_CHAIN);

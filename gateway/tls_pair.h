@@ -24,8 +24,7 @@ struct tls_pair {
  * tls_pair_load reads a chain and its key (key_path NULL: from the same file), checks that they belong
  * together and that the leaf is valid now, and feeds what it read to the digest.
  */
-MUST_CHECK enum err tls_pair_load(const char *cert_path, const char *key_path,
-                                  SHA256_CTX *digest,
+MUST_CHECK enum err tls_pair_load(const char *cert_path, const char *key_path, SHA256_CTX *digest,
                                   struct tls_pair *out, struct load_error *why);
 void tls_pair_release(struct tls_pair *p);
 

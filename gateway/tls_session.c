@@ -188,9 +188,9 @@ static enum ssl_ticket_aead_result_t open_ticket(SSL *ssl, uint8_t *out, size_t 
                                                  size_t max_out, const uint8_t *in, size_t in_len)
 {
     struct tls_handshake *hs = handshake_of(ssl);
-    struct peer *peer = ticket_open(tls_context_tickets(hs->context),
-                                    tls_context_generation(hs->context), time(NULL),
-                                    (struct slice){ in, in_len }, out, out_len, max_out);
+    struct peer *peer =
+        ticket_open(tls_context_tickets(hs->context), tls_context_generation(hs->context),
+                    time(NULL), (struct slice){ in, in_len }, out, out_len, max_out);
     if (peer == NULL) {
         return ssl_ticket_aead_ignore_ticket;
     }
@@ -366,7 +366,8 @@ static const struct {
     { SSL_R_UNEXPECTED_RECORD, "an unexpected record" },
     { SSL_R_EXCESSIVE_MESSAGE_SIZE, "a handshake message over 16 KiB" },
     { SSL_R_BAD_SIGNATURE, "it does not hold the certificate's key: wrong signature" },
-    { SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC, "a record failed authentication: changed on its way" },
+    { SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC,
+      "a record failed authentication: changed on its way" },
     { SSL_R_TLSV1_ALERT_UNKNOWN_CA, "the client does not trust our certificate's issuer" },
     { SSL_R_SSLV3_ALERT_BAD_CERTIFICATE, "the client finds our certificate bad" },
     { SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED, "the client finds our certificate expired" },

@@ -302,8 +302,7 @@ static bool revoked_refuse(const struct tls_trust *t, X509 *cert, const char *wh
     if (!tls_revoked_has(t->revoked, cert, &since)) {
         return false;
     }
-    refuse(why, ALERT_CERTIFICATE_REVOKED, "%srevoked since %s", whose,
-           pem_time_text(since, when));
+    refuse(why, ALERT_CERTIFICATE_REVOKED, "%srevoked since %s", whose, pem_time_text(since, when));
     return true;
 }
 
@@ -406,7 +405,8 @@ struct peer *tls_trust_verify(const struct tls_trust *t, const struct identity_o
     for (size_t i = 0; i < sk_CRYPTO_BUFFER_num(chain); i++) {
         X509 *cert = X509_parse_from_buffer(sk_CRYPTO_BUFFER_value(chain, i));
         if (cert == NULL) {
-            refuse(why, ALERT_BAD_CERTIFICATE, "certificate %zu of the chain cannot be read", i + 1);
+            refuse(why, ALERT_BAD_CERTIFICATE, "certificate %zu of the chain cannot be read",
+                   i + 1);
             goto done;
         }
         sk_X509_push(sent, cert);

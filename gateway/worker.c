@@ -18,7 +18,7 @@
 enum {
     TICK_MS = 100,
     STATS_TICKS = 10,
-    REFUSALS_LOGGED = 50,                       /* per second */
+    REFUSALS_LOGGED = 50, /* per second */
     SCRATCH_MAX = 64 * 1024 * 1024,
     SCRATCH_KEEP = 1024 * 1024,
     PART_ROOM = LINK_LOW,
@@ -232,8 +232,8 @@ static void begin_drain(struct worker *w)
             conn_finish(c, "the gateway stops");
         }
     }
-    uv_timer_start(&w->drain_limit, on_drain_limit,
-                   (uint64_t)worker_options(w)->drain_timeout_ms, 0);
+    uv_timer_start(&w->drain_limit, on_drain_limit, (uint64_t)worker_options(w)->drain_timeout_ms,
+                   0);
     end_when_empty(w);
 }
 

@@ -78,7 +78,7 @@ enum {
 };
 uint8_t *worker_read_buffer(struct worker *w);
 uint8_t *worker_plain_buffer(struct worker *w);
-struct buf *worker_scratch(struct worker *w); /* given out empty */
+struct buf *worker_scratch(struct worker *w);        /* given out empty */
 struct buf *worker_scratch_append(struct worker *w); /* as it is */
 
 /* worker_enqueue_part: the connection has a long request to send, in turns with others. */

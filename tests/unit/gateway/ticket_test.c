@@ -1,0 +1,124 @@
+/*
+ * ticket_test: what is sealed comes back, and nothing else: not under another generation, not after
+ * the certificate's end, not with a bit flipped, not when the keys have moved on.
+ */
+#include "test.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "ticket.h"
+
+enum { NOW = 1000, UNTIL = 2000, GENERATION = 7 };
+
+static struct peer *sample(void)
+{
+    struct buf b;
+    uint8_t kind = IDENTITY_CN;
+    int64_t until = UNTIL;
+    uint8_t fingerprint[32] = { 1, 2, 3 };
+    static const char *const texts[] = { "cn:alice", "CN=CA", "0a" };
+    buf_init(&b, 1024);
+    buf_append(&b, &kind, 1);
+    buf_append(&b, &until, 8);
+    buf_append(&b, &until, 8);
+    buf_append(&b, fingerprint, 32);
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        uint16_t len = (uint16_t)strlen(texts[i]);
+        buf_append(&b, &len, 2);
+        buf_append(&b, texts[i], len);
+    }
+    struct peer *p = peer_decode(buf_slice(&b));
+    assert_non_null(p);
+    buf_release(&b);
+    return p;
+}
+
+static void test_round_trip(void **state)
+{
+    (void)state;
+    struct ticket_keys *keys = ticket_keys_new();
+    struct peer *p = sample();
+    uint8_t ticket[512], session[512];
+    size_t ticket_len, session_len;
+    assert_true(sizeof("session") - 1 + ticket_overhead(p) <= sizeof(ticket));
+    assert_true(ticket_seal(keys, GENERATION, p, SLICE("session"), ticket, &ticket_len,
+                            sizeof("session") - 1 + ticket_overhead(p)));
+    struct slice t = { ticket, ticket_len };
+
+    struct peer *back =
+        ticket_open(keys, GENERATION, NOW, t, session, &session_len, sizeof(session));
+    assert_non_null(back);
+    assert_true(slice_eq((struct slice){ session, session_len }, SLICE("session")));
+    assert_true(slice_eq(back->identity, SLICE("cn:alice")));
+    assert_true(slice_eq(back->issuer, SLICE("CN=CA")));
+    assert_memory_equal(back->fingerprint, p->fingerprint, 32);
+    assert_int_equal(back->trusted_until, UNTIL);
+    peer_unref(back);
+
+    assert_null(ticket_open(keys, GENERATION + 1, NOW, t, session, &session_len, sizeof(session)));
+    assert_null(
+        ticket_open(keys, GENERATION, UNTIL + 1, t, session, &session_len, sizeof(session)));
+    assert_null(ticket_open(keys, GENERATION, NOW, t, session, &session_len, 3));
+    for (size_t i = 0; i < ticket_len; i++) {
+        ticket[i] ^= 1;
+        assert_null(ticket_open(keys, GENERATION, NOW, t, session, &session_len, sizeof(session)));
+        ticket[i] ^= 1;
+        struct slice cut = { ticket, i };
+        assert_null(
+            ticket_open(keys, GENERATION, NOW, cut, session, &session_len, sizeof(session)));
+    }
+    for (int i = 0; i < 3; i++) {
+        back = ticket_open(keys, GENERATION, NOW, t, session, &session_len, sizeof(session));
+        assert_non_null(back);
+        peer_unref(back);
+        ticket_keys_rotate(keys);
+    }
+    assert_null(ticket_open(keys, GENERATION, NOW, t, session, &session_len, sizeof(session)));
+    peer_unref(p);
+    ticket_keys_free(keys);
+}
+
+static void test_other_process_cannot_open(void **state)
+{
+    (void)state;
+    struct ticket_keys *ours = ticket_keys_new(), *theirs = ticket_keys_new();
+    struct peer *p = sample();
+    uint8_t ticket[512], session[512];
+    size_t ticket_len, session_len;
+    assert_true(ticket_seal(ours, 1, p, SLICE("s"), ticket, &ticket_len, sizeof(ticket)));
+    assert_null(ticket_open(theirs, 1, NOW, (struct slice){ ticket, ticket_len }, session,
+                            &session_len, sizeof(session)));
+    assert_false(ticket_seal(ours, 1, p, SLICE("s"), ticket, &ticket_len, 40));
+    peer_unref(p);
+    ticket_keys_free(ours);
+    ticket_keys_free(theirs);
+}
+
+static void test_records_cut_or_long(void **state)
+{
+    (void)state;
+    struct peer *p = sample();
+    struct buf b;
+    buf_init(&b, 1024);
+    peer_encode(&b, p);
+    for (size_t i = 0; i < buf_len(&b); i++) {
+        assert_null(peer_decode((struct slice){ b.p, i }));
+    }
+    buf_append(&b, "x", 1);
+    assert_null(peer_decode(buf_slice(&b)));
+    b.p[0] = 9;
+    assert_null(peer_decode((struct slice){ b.p, buf_len(&b) - 1 }));
+    buf_release(&b);
+    peer_unref(p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_other_process_cannot_open),
+        cmocka_unit_test(test_records_cut_or_long),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
