@@ -180,7 +180,7 @@ static void pin_absence(void *arg, struct entry *e)
 static void pin_absences(struct turn *t, struct part *p, struct request *r)
 {
     if (t->kind != TURN_WRITE || !r->writes ||
-        (r->body->next == NULL && p->session->watches == NULL))
+        (p->session->watches == NULL && (r->body == NULL || r->body->next == NULL)))
         return;
     ws_observe(t->ws, pin_absence, NULL);
     declare_unit(t, p->session, r, p->vars);
