@@ -77,7 +77,8 @@ static enum exit_code run(const struct shell *shell, const struct options *o, ch
 
 int main(int argc, char **argv)
 {
-    static struct options o; /* not on the stack: its texts live as long as the process, and so does it */
+    static struct options
+        o; /* not on the stack: its texts live as long as the process, and so does it */
     struct problem problem = { 0 };
     int operand = argc;
 

@@ -197,7 +197,7 @@ static void json_text(struct buf *out, struct slice s)
     static const char to[] = "\"\\nrtbf";
 
     buf_printf(out, "\"");
-    for (size_t i = 0; i < s.len; i++) {
+    for (size_t i = 0; s.p != NULL && i < s.len; i++) {
         const char *known = s.p[i] == 0 ? NULL : strchr(from, s.p[i]);
         if (known != NULL) {
             buf_printf(out, "\\%c", to[known - from]);

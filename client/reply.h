@@ -34,7 +34,7 @@ struct reply {
 
 static inline struct slice reply_text(const struct reply *r)
 {
-    return (struct slice){ r->text, r->text_len };
+    return (struct slice){ r->text, r->text != NULL ? r->text_len : 0 };
 }
 
 /* reply_is_list says whether the reply has items: array, map, set, push. */
