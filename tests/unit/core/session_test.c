@@ -1,0 +1,146 @@
+/* The STATE record: what it carries, when it is pinned, and what a malformed one does. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <uv.h>
+
+#include "core_private.h"
+#include "session_private.h"
+
+static struct core *new_core(void)
+{
+    struct core *core = mem_zalloc(sizeof(*core));
+    core->loop = uv_default_loop();
+    core->identities = identity_table_new();
+    core->options.databases = 16;
+    return core;
+}
+
+static void free_core(struct core *core)
+{
+    identity_table_free(core->identities);
+    free(core);
+}
+
+static struct session *new_session(struct core *core)
+{
+    const struct frame_open open = { .identity = SLICE("cn:alice"),
+                                     .peer = SLICE("127.0.0.1:1"),
+                                     .credit = 1 };
+    return session_new(core, NULL, 7, &open);
+}
+
+static void test_plain_session_has_no_record(void **state)
+{
+    struct core *core = new_core();
+    struct session *s = new_session(core);
+    struct buf record;
+    (void)state;
+    buf_init(&record, FRAME_MAX_STATE);
+    assert_false(session_write_state(s, &record));
+    assert_int_equal(buf_len(&record), 0);
+    session_free(s);
+    free_core(core);
+}
+
+static void test_record_is_restored(void **state)
+{
+    struct core *core = new_core();
+    struct session *before = new_session(core);
+    struct session *after = new_session(core);
+    struct buf record;
+    (void)state;
+    buf_init(&record, FRAME_MAX_STATE);
+    *session_vars(before) = (struct session_vars){ .db_number = 5, .protocol = 3 };
+    session_set_name(before, SESSION_NAME, SLICE("worker"));
+    session_set_name(before, SESSION_LIB_VERSION, SLICE("4.3"));
+    assert_false(session_write_state(before, &record));
+    assert_true(session_restore(after, buf_slice(&record)));
+    assert_int_equal(session_vars(after)->db_number, 5);
+    assert_int_equal(session_vars(after)->protocol, 3);
+    assert_true(slice_eq(session_name(after, SESSION_NAME), SLICE("worker")));
+    assert_int_equal(session_name(after, SESSION_LIB_NAME).len, 0);
+    assert_true(slice_eq(session_name(after, SESSION_LIB_VERSION), SLICE("4.3")));
+    buf_release(&record);
+    session_free(before);
+    session_free(after);
+    free_core(core);
+}
+
+static bool is_pinned(const struct session *s)
+{
+    struct buf record;
+    buf_init(&record, FRAME_MAX_STATE);
+    const bool pinned = session_write_state(s, &record);
+    buf_release(&record);
+    return pinned;
+}
+
+static void test_what_cannot_be_carried_over_is_pinned(void **state)
+{
+    static uint8_t long_name[300];
+    struct core *core = new_core();
+    struct session *s = new_session(core);
+    (void)state;
+    memset(long_name, 'n', sizeof(long_name));
+    session_begin_multi(s);
+    assert_true(is_pinned(s));
+    session_discard_multi(s);
+    assert_false(is_pinned(s));
+    session_watch(s, 0, SLICE("k"), 3);
+    assert_true(is_pinned(s));
+    session_unwatch(s);
+    session_set_name(s, SESSION_NAME, (struct slice){ long_name, sizeof(long_name) });
+    assert_true(is_pinned(s));
+    session_free(s);
+    free_core(core);
+}
+
+static void test_malformed_records(void **state)
+{
+    static const struct slice bad[] = {
+        SLICE("\2"),
+        SLICE("\4\0\0\0\0\0"),  /* no such protocol */
+        SLICE("\3\20\0\0\0\0"), /* database 16 of 16 */
+        SLICE("\3\0\0\0\0"),    /* a name is missing */
+        SLICE("\3\0\0\5ab"),    /* a name longer than the rest */
+        SLICE("\3\0\0\0\0\0x"), /* bytes behind the end */
+    };
+    struct core *core = new_core();
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        struct session *s = new_session(core);
+        assert_false(session_restore(s, bad[i]));
+        session_free(s);
+    }
+    free_core(core);
+}
+
+static void test_first_watch_counts(void **state)
+{
+    struct core *core = new_core();
+    struct session *s = new_session(core);
+    (void)state;
+    session_watch(s, 0, SLICE("k"), 3);
+    session_watch(s, 0, SLICE("k"), 4);
+    session_watch(s, 1, SLICE("k"), 5);
+    assert_int_equal(session_watch_count(s), 2);
+    session_free(s);
+    free_core(core);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_plain_session_has_no_record),
+        cmocka_unit_test(test_record_is_restored),
+        cmocka_unit_test(test_what_cannot_be_carried_over_is_pinned),
+        cmocka_unit_test(test_malformed_records),
+        cmocka_unit_test(test_first_watch_counts),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
