@@ -11,6 +11,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <wchar.h>
 
 enum { HISTORY_LINES = 1000, HINT_MAX = 4096 };
 
@@ -204,10 +205,12 @@ static unsigned char complete_key(EditLine *line, int key)
 
 static void bind_keys(EditLine *line)
 {
-    (void)el_set(line, EL_ADDFN, "cofre-insert", "Insert the key and redraw the hint", insert_key);
-    (void)el_set(line, EL_ADDFN, "cofre-erase", "Delete the character before the cursor",
-                 erase_key);
-    (void)el_set(line, EL_ADDFN, "cofre-complete", "Complete the command", complete_key);
+    /* the wide form keeps these texts themselves; the narrow one would leak copies of them */
+    (void)el_wset(line, EL_ADDFN, L"cofre-insert", L"Insert the key and redraw the hint",
+                  insert_key);
+    (void)el_wset(line, EL_ADDFN, L"cofre-erase", L"Delete the character before the cursor",
+                  erase_key);
+    (void)el_wset(line, EL_ADDFN, L"cofre-complete", L"Complete the command", complete_key);
     for (int c = ' '; c < 0x7f;
          c++) { /* in octal, because some characters mean something to el_set */
         char key[8];
