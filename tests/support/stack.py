@@ -94,6 +94,7 @@ class Process:
         self.dies_with = dies_with
         self.stop_signal = stop_signal
         self.popen = None
+        self.killed = False  # by us
         self.started_at = 0  # offset in the log
 
     @property
@@ -108,6 +109,8 @@ class Process:
         command = ["setpriv", "--pdeathsig", self.dies_with]
         if am_root() and self.user:
             command += ["--reuid", self.user, "--regid", self.user, "--clear-groups"]
+        assert not self.crashed(), self.crashed()
+        self.killed = False
         self.started_at = self.log.stat().st_size if self.log.exists() else 0
         with open(self.log, "ab") as log:
             self.popen = subprocess.Popen(command + ["--"] + self.argv, stdin=subprocess.DEVNULL, stdout=log,
@@ -139,12 +142,20 @@ class Process:
     def kill(self):
         """kill ends it as a power cut would."""
         if self.running:
+            self.killed = True
             self.popen.kill()
         return self.popen.wait(10)
 
+    def crashed(self):
+        """crashed returns what happened when it ended by a signal that nobody here sent, else None."""
+        if self.popen is None or self.running or self.killed or self.popen.returncode >= 0:
+            return None
+        return f"{self.argv[0]} ended with {signal.Signals(-self.popen.returncode).name}; its log: {self.log}"
+
     def stop(self, timeout=20):
-        """stop asks it to end, and returns its exit code; one that does not end is killed and is a failure."""
+        """stop asks it to end, and returns its exit code; one that does not end, or had crashed, is a failure."""
         if not self.running:
+            assert not self.crashed(), self.crashed()
             return self.popen.returncode if self.popen else None
         self.popen.send_signal(self.stop_signal)
         try:
@@ -371,10 +382,15 @@ class Stack(Endpoint):
 
     def stop(self):
         """stop ends both; neither may have crashed."""
-        codes = [p.stop() for p in (self.gateway, self.core)]
+        failures = []
         for process in (self.gateway, self.core):
-            assert "Sanitizer" not in process.text().decode(errors="replace"), f"see {process.log}"
-        return codes
+            try:
+                process.stop()
+            except AssertionError as e:
+                failures.append(str(e))
+            if process.log.exists() and b"Sanitizer" in process.text():
+                failures.append(f"a sanitizer's finding in {process.log}")
+        assert not failures, failures
 
     def sql(self, statement):
         return self.pg.sql(statement, self.database)
