@@ -186,7 +186,7 @@ int main(int argc, char **argv)
 {
     static struct process process;
     struct process *p = &process;
-    struct options options;
+    static struct options options; /* what it points to lives as long as the process */
     if (options_read(argc, argv, &options) != ERR_OK || become(&options) != ERR_OK)
         return EXIT_BAD_START;
     if (options.create_schema)

@@ -450,7 +450,8 @@ static size_t collect_dirty(struct store *s)
         }
         s->scratch[n++] = e;
     }
-    qsort(s->scratch, n, sizeof(*s->scratch), by_save_order);
+    if (n > 1)
+        qsort(s->scratch, n, sizeof(*s->scratch), by_save_order);
     return n;
 }
 

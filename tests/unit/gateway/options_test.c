@@ -59,8 +59,11 @@ static enum err parse(const char *line)
     char *argv[32] = { "cofre-gateway" };
     int argc = 1;
     strncpy(copy, line, sizeof(copy) - 1);
-    for (char *word = strtok(copy, " "); word != NULL; word = strtok(NULL, " ")) {
-        argv[argc++] = word;
+    char *rest = copy;
+    for (char *word; (word = strsep(&rest, " ")) != NULL;) {
+        if (*word != '\0') {
+            argv[argc++] = word;
+        }
     }
     static struct gateway_options o;
     return options_parse(&o, argc, argv);

@@ -23,7 +23,7 @@ struct fixture {
 
 static const char *write_pem(char path[32], X509 *cert)
 {
-    strcpy(path, "/tmp/cofre-trust-XXXXXX");
+    snprintf(path, 32, "/tmp/cofre-trust-XXXXXX");
     int fd = mkstemp(path);
     FILE *f = fdopen(fd, "w");
     assert_true(PEM_write_X509(f, cert));
