@@ -69,10 +69,23 @@ static void declare_part(struct turn *t, struct part *p)
         declare_unit(t, p->session, r, p->vars);
 }
 
+/*
+ * A turn that loads locks the rows of its blind writes with the others, in one order: two turns that took locks in two
+ * rounds could wait for each other.
+ */
+static void declare_blind_writes(struct turn *t)
+{
+    if (t->kind == TURN_WRITE && apply_has_loads(t))
+        for (struct entry *e = ws_first(t->ws); e; e = e->next)
+            if (e->wanted == NEED_NOTHING)
+                e->wanted = NEED_META;
+}
+
 void apply_declare(struct turn *t)
 {
     for (size_t i = 0; i < t->part_count; i++)
         declare_part(t, &t->parts[i]);
+    declare_blind_writes(t);
 }
 
 bool apply_has_loads(const struct turn *t)

@@ -20,6 +20,8 @@ enum {
     COUNT_EVERY_MS = 10 * 1000,
     CLOCK_EVERY_MS = 60 * 1000,
     WRITER_KEPT_MS = 7 * 24 * 3600 * 1000,
+    WRITERS_EVERY_MS = 3600 * 1000,
+    WRITERS_MAX = 64,
     COUNTS_MAX = 64,
 };
 
@@ -33,6 +35,7 @@ struct expiry {
     bool counts_wanted;
     uint64_t counted_ms;
     uint64_t clock_ms;
+    uint64_t writers_ms;
     int64_t clock_sent_ms;
     struct core_key_count counts[COUNTS_MAX];
     size_t count_count;
@@ -88,12 +91,25 @@ static void purge_rows(struct expiry *x, int64_t before)
     query(x, SQL_PURGE_SPACE_ROWS, on_purged);
 }
 
-static void purge_records(struct expiry *x, int64_t now, int64_t before)
+static void purge_spaces(struct expiry *x, int64_t before)
 {
     pg_int8(&x->params, before);
     query(x, SQL_PURGE_SPACES, NULL);
+}
+
+static void purge_writers(struct expiry *x, uint64_t monotonic, int64_t now)
+{
+    int64_t ids[WRITERS_MAX];
+    if (x->writers_ms && monotonic - x->writers_ms < WRITERS_EVERY_MS)
+        return;
+    x->writers_ms = monotonic;
+    const size_t n = lanes_writers(x->core->lanes, ids, WRITERS_MAX);
+    pg_int8(&x->params, now);
+    pg_array(&x->params, PG_INT8, n);
+    for (size_t i = 0; i < n; i++)
+        pg_elem_int8(&x->params, ids[i]);
+    query(x, SQL_WRITER_SEEN, NULL);
     pg_int8(&x->params, now - WRITER_KEPT_MS);
-    pg_int8(&x->params, lanes_writer_id(x->core->lanes));
     query(x, SQL_PURGE_WRITERS, NULL);
 }
 
@@ -144,8 +160,9 @@ static void on_timer(uv_timer_t *timer)
     x->more = false;
     read_clock(x, monotonic);
     count_keys(x, monotonic);
+    purge_writers(x, monotonic, now);
     purge_rows(x, now - GRACE_MS);
-    purge_records(x, now, now - GRACE_MS);
+    purge_spaces(x, now - GRACE_MS);
     pg_conn_end_group(x->conn, on_end, x);
 }
 

@@ -12,12 +12,16 @@
 #include "turn.h"
 
 enum {
-    WRITE_LANE = 0,
     TICK_MS = 100,
-    BATCH = 128,      /* sessions waiting that are worth another read lane */
-    SLOW_TURN_MS = 3, /* or a read turn that has been out for so long */
-    HOLD_US = 200,    /* how long a turn waits at most for sessions that are expected */
+    SLOW_TURN_MS = 3, /* a turn that is out for so long is worth another lane */
+    HOLD_US = 200,    /* how long a read turn waits at most for sessions that are expected */
 };
+
+/*
+ * How many waiting sessions are worth another lane beside those that run. A second read lane costs batching and gains
+ * nothing but CPUs; a second write lane works while the first waits for the disk.
+ */
+static const size_t batch[] = { [TURN_READ] = 128, [TURN_WRITE] = 12 };
 
 enum lane_state {
     LANE_DOWN,       /* no connection */
@@ -30,11 +34,14 @@ enum lane_state {
 
 struct lane {
     struct lanes *lanes;
-    unsigned index;
+    unsigned index; /* and the pool's slot */
+    enum turn_kind kind;
     enum lane_state state;
     struct turn *turn; /* one for each lane, used again and again */
     bool holds_turn;   /* the turn has units: running, or kept while the lane recovers */
     bool in_doubt;     /* of the held turn, or of one that was answered UNCERTAIN */
+    struct store_writer writer;    /* write lanes: the row that knows what committed */
+    struct store_writer recovered; /* what the database has just said of it */
 };
 
 /*
@@ -53,15 +60,13 @@ struct lanes {
     struct core *core;
     struct lanes_events events;
     struct pg_pool *pool;
-    struct store *store; /* for the statements about the writer's row */
-    struct store_writer writer;
-    struct store_writer recovered;
+    struct store *store; /* for the statements about writers' rows */
     struct waiting waiting[2]; /* by enum turn_kind */
     struct lane *lanes;
     unsigned count;
     bool was_ready;
     bool snapshot_next; /* the next read turn needs one snapshot */
-    enum pg_loss loss;  /* why the write lane is down */
+    enum pg_loss loss;  /* why a write lane was last lost */
     uv_timer_t *tick;
     uv_timer_t *slow;
     uv_poll_t *hold; /* a timerfd: libuv's own timers count milliseconds */
@@ -169,42 +174,33 @@ static bool hold(struct lanes *l, enum turn_kind kind)
 
 static void run(struct lanes *l, struct lane *lane)
 {
-    struct pg_conn *conn = pg_pool_conn(l->pool, lane->index);
-    const bool write = lane->index == WRITE_LANE;
+    const bool write = lane->kind == TURN_WRITE;
     lane->state = LANE_RUNNING;
-    turn_run(lane->turn, conn, write ? &l->writer : NULL, !write && l->snapshot_next);
+    turn_run(lane->turn, pg_pool_conn(l->pool, lane->index), write ? &lane->writer : NULL,
+             !write && l->snapshot_next);
 }
 
-static void run_write_lane(struct lanes *l)
+static struct lane *idle_lane(struct lanes *l, enum turn_kind kind)
 {
-    struct lane *lane = &l->lanes[WRITE_LANE];
-    if (lane->state != LANE_IDLE || l->waiting[TURN_WRITE].count == 0 || hold(l, TURN_WRITE))
-        return;
-    gather(l, lane, TURN_WRITE);
-    run(l, lane);
+    for (unsigned i = 0; i < l->count; i++)
+        if (l->lanes[i].kind == kind && l->lanes[i].state == LANE_IDLE)
+            return &l->lanes[i];
+    return NULL;
 }
 
-/* read_lane_wanted: a second lane costs batching, so it takes many waiting sessions or a turn that is slow. */
-static bool read_lane_wanted(const struct lanes *l)
+/* another_lane_pays: none of the kind runs yet, many sessions wait, or what runs is slow. */
+static bool another_lane_pays(const struct lanes *l, enum turn_kind kind)
 {
     uint64_t oldest = 0;
     bool any = false;
-    for (unsigned i = WRITE_LANE + 1; i < l->count; i++) {
-        if (l->lanes[i].state != LANE_RUNNING)
+    for (unsigned i = 0; i < l->count; i++) {
+        if (l->lanes[i].kind != kind || l->lanes[i].state != LANE_RUNNING)
             continue;
         any = true;
         const uint64_t age = turn_age_ms(l->lanes[i].turn);
         oldest = age > oldest ? age : oldest;
     }
-    return !any || l->waiting[TURN_READ].count >= BATCH || oldest >= SLOW_TURN_MS;
-}
-
-static struct lane *idle_read_lane(struct lanes *l)
-{
-    for (unsigned i = WRITE_LANE + 1; i < l->count; i++)
-        if (l->lanes[i].state == LANE_IDLE)
-            return &l->lanes[i];
-    return NULL;
+    return !any || l->waiting[kind].count >= batch[kind] || oldest >= SLOW_TURN_MS;
 }
 
 static void on_slow(uv_timer_t *timer)
@@ -212,28 +208,28 @@ static void on_slow(uv_timer_t *timer)
     (void)timer; /* waking the loop is enough: lanes_run looks again */
 }
 
-static void run_read_lanes(struct lanes *l)
+static void run_kind(struct lanes *l, enum turn_kind kind)
 {
-    while (l->waiting[TURN_READ].count > 0) {
-        struct lane *lane = idle_read_lane(l);
+    while (l->waiting[kind].count > 0) {
+        struct lane *lane = idle_lane(l, kind);
         if (lane == NULL)
             return;
-        if (!read_lane_wanted(l)) {
+        if (!another_lane_pays(l, kind)) {
             if (!uv_is_active((uv_handle_t *)l->slow))
                 uv_timer_start(l->slow, on_slow, SLOW_TURN_MS, 0);
             return;
         }
-        if (hold(l, TURN_READ))
+        if (kind == TURN_READ && hold(l, kind))
             return;
-        gather(l, lane, TURN_READ);
+        gather(l, lane, kind);
         run(l, lane);
     }
 }
 
 void lanes_run(struct lanes *l)
 {
-    run_write_lane(l);
-    run_read_lanes(l);
+    run_kind(l, TURN_WRITE);
+    run_kind(l, TURN_READ);
 }
 
 bool lanes_busy(const struct lanes *l)
@@ -246,19 +242,16 @@ bool lanes_busy(const struct lanes *l)
 
 /* --- the writer's row -------------------------------------------------------------------------- */
 
-static void claim(struct lanes *l);
-static void recover(struct lanes *l);
-
-static void drop_write_lane(struct lanes *l, const char *why)
+static void drop_lane(struct lane *lane, const char *why)
 {
-    struct pg_conn *conn = pg_pool_conn(l->pool, WRITE_LANE);
+    struct pg_conn *conn = pg_pool_conn(lane->lanes->pool, lane->index);
     if (conn)
         pg_conn_drop(conn, PG_LOSS_NETWORK, why);
 }
 
-static void write_lane_idle(struct lanes *l)
+static void write_lane_idle(struct lane *lane)
 {
-    struct lane *lane = &l->lanes[WRITE_LANE];
+    struct lanes *l = lane->lanes;
     lane->state = LANE_IDLE;
     lane->in_doubt = false;
     if (!l->was_ready) {
@@ -272,94 +265,91 @@ static void write_lane_idle(struct lanes *l)
 static void on_claimed(void *arg, enum pg_group_status status, const char *sqlstate,
                        const char *message)
 {
-    struct lanes *l = arg;
+    struct lane *lane = arg;
     (void)sqlstate;
     if (status == PG_GROUP_LOST)
         return;
-    if (status == PG_GROUP_FAILED || l->recovered.id == 0) {
+    if (status == PG_GROUP_FAILED || lane->recovered.id == 0) {
         log_event(LOG_ERROR, "cannot register with the database", LF_STR("error", message));
-        drop_write_lane(l, message);
+        drop_lane(lane, message);
         return;
     }
-    l->writer = l->recovered;
-    write_lane_idle(l);
+    lane->writer = lane->recovered;
+    write_lane_idle(lane);
 }
 
-static void claim(struct lanes *l)
+static void claim(struct lane *lane)
 {
-    struct pg_conn *conn = pg_pool_conn(l->pool, WRITE_LANE);
-    l->lanes[WRITE_LANE].state = LANE_CLAIMING;
-    store_claim(l->store, conn, core_now_ms(l->core), &l->recovered);
-    pg_conn_end_group(conn, on_claimed, l);
+    struct lanes *l = lane->lanes;
+    struct pg_conn *conn = pg_pool_conn(l->pool, lane->index);
+    lane->state = LANE_CLAIMING;
+    store_claim(l->store, conn, core_now_ms(l->core), &lane->recovered);
+    pg_conn_end_group(conn, on_claimed, lane);
 }
 
-static void acknowledged_lost(struct lanes *l, int64_t turns)
+static void acknowledged_lost(struct lane *lane, int64_t turns)
 {
-    l->core->metrics.acknowledged_lost += (uint64_t)turns;
-    log_event(
-        LOG_ERROR,
-        "the database has lost writes that were acknowledged: it is behind what this core committed"
-        " (a failover to an asynchronous standby, or a restored backup)",
-        LF_INT("turns", turns), LF_INT("writer", l->writer.id));
+    lane->lanes->core->metrics.acknowledged_lost += (uint64_t)turns;
+    log_event(LOG_ERROR,
+              "the database has lost writes that were acknowledged: it is behind what this core committed"
+              " (a failover to an asynchronous standby, or a restored backup)",
+              LF_INT("turns", turns), LF_INT("writer", lane->writer.id));
 }
 
 /* The row is gone: what this core committed cannot be told any more. A turn in doubt stays in doubt for ever. */
-static void writer_vanished(struct lanes *l)
+static void writer_vanished(struct lane *lane)
 {
-    struct lane *lane = &l->lanes[WRITE_LANE];
-    acknowledged_lost(l, 1);
+    acknowledged_lost(lane, 1);
     if (lane->holds_turn && lane->in_doubt) {
-        l->core->metrics.uncertain++;
-        turn_fail(
-            lane->turn,
-            "UNCERTAIN the database lost this core's record: the command may have been executed");
+        lane->lanes->core->metrics.uncertain++;
+        turn_fail(lane->turn, "UNCERTAIN the database lost this core's record: the command may have been executed");
         lane->holds_turn = false;
     }
-    claim(l);
+    claim(lane);
+}
+
+static void settle_recovered(struct lane *lane)
+{
+    const int64_t committed = lane->recovered.turn;
+    const int64_t settled = lane->writer.turn;
+    if (committed < settled)
+        acknowledged_lost(lane, settled - committed);
+    lane->writer = lane->recovered;
+    lane->lanes->core->metrics.turns_recovered++;
+    const bool did = lane->in_doubt && committed == settled + 1;
+    log_event(LOG_INFO, "the database is back", LF_INT("writer", lane->writer.id),
+              LF_INT("epoch", lane->writer.epoch),
+              LF_STR("turn", !lane->in_doubt ? "none was in doubt" : did ? "had committed" : "had not committed"));
+    if (did && lane->holds_turn) {
+        turn_settle(lane->turn);
+        lane->holds_turn = false;
+    }
+    write_lane_idle(lane);
 }
 
 static void on_recovered(void *arg, enum pg_group_status status, const char *sqlstate,
                          const char *message)
 {
-    struct lanes *l = arg;
-    struct lane *lane = &l->lanes[WRITE_LANE];
+    struct lane *lane = arg;
     (void)sqlstate;
     if (status == PG_GROUP_LOST)
         return;
-    if (status == PG_GROUP_FAILED) {
-        drop_write_lane(l, message);
-        return;
-    }
-    if (l->recovered.id == 0) {
-        writer_vanished(l);
-        return;
-    }
-    const int64_t committed = l->recovered.turn;
-    const int64_t settled = l->writer.turn;
-    if (committed < settled)
-        acknowledged_lost(l, settled - committed);
-    l->writer = l->recovered;
-    l->core->metrics.turns_recovered++;
-    const bool did = lane->in_doubt && committed == settled + 1;
-    log_event(LOG_INFO, "the database is back", LF_INT("writer", l->writer.id),
-              LF_INT("epoch", l->writer.epoch),
-              LF_STR("turn", !lane->in_doubt ? "none was in doubt"
-                             : did           ? "had committed"
-                                             : "had not committed"));
-    if (did && lane->holds_turn) {
-        turn_settle(lane->turn);
-        lane->holds_turn = false;
-    }
-    write_lane_idle(l);
+    if (status == PG_GROUP_FAILED)
+        drop_lane(lane, message);
+    else if (lane->recovered.id == 0)
+        writer_vanished(lane);
+    else
+        settle_recovered(lane);
 }
 
-static void recover(struct lanes *l)
+static void recover(struct lane *lane)
 {
-    struct pg_conn *conn = pg_pool_conn(l->pool, WRITE_LANE);
-    l->lanes[WRITE_LANE].state = LANE_RECOVERING;
-    l->recovered = l->writer;
-    store_recover(l->store, conn, &l->recovered);
-    pg_conn_end_group(conn, on_recovered, l);
+    struct lanes *l = lane->lanes;
+    struct pg_conn *conn = pg_pool_conn(l->pool, lane->index);
+    lane->state = LANE_RECOVERING;
+    lane->recovered = lane->writer;
+    store_recover(l->store, conn, &lane->recovered);
+    pg_conn_end_group(conn, on_recovered, lane);
 }
 
 /* --- what turns and connections report ---------------------------------------------------------- */
@@ -368,7 +358,7 @@ static void on_turn_ended(void *arg, struct turn *t, enum turn_end end)
 {
     struct lane *lane = arg;
     struct lanes *l = lane->lanes;
-    const bool write = lane->index == WRITE_LANE;
+    const bool write = lane->kind == TURN_WRITE;
     switch (end) {
     case TURN_SETTLED:
         l->waiting[write].since_ns = uv_hrtime();
@@ -388,8 +378,8 @@ static void on_turn_ended(void *arg, struct turn *t, enum turn_end end)
     case TURN_FENCED:
         log_event(LOG_WARNING,
                   "another process has taken over this core's record; asking the database",
-                  LF_INT("writer", l->writer.id));
-        recover(l);
+                  LF_INT("writer", lane->writer.id));
+        recover(lane);
         break;
     case TURN_READ_ONLY:
         if (!write) {
@@ -410,12 +400,12 @@ static void on_ready(void *owner, unsigned slot)
     l->core->clock_offset = pg_conn_clock_offset(conn);
     snprintf(l->core->server_version, sizeof(l->core->server_version), "%s",
              pg_conn_server_version(conn));
-    if (slot != WRITE_LANE)
+    if (lane->kind == TURN_READ)
         lane->state = LANE_IDLE;
-    else if (l->writer.id == 0)
-        claim(l);
+    else if (lane->writer.id == 0)
+        claim(lane);
     else
-        recover(l);
+        recover(lane);
 }
 
 static void on_lost(void *owner, unsigned slot, enum pg_loss loss, const char *why,
@@ -425,7 +415,7 @@ static void on_lost(void *owner, unsigned slot, enum pg_loss loss, const char *w
     struct lane *lane = &l->lanes[slot];
     const bool was_up = lane->state != LANE_DOWN || lane->holds_turn;
     lane->state = LANE_DOWN;
-    if (slot == WRITE_LANE) {
+    if (lane->kind == TURN_WRITE) {
         l->loss = loss;
         l->core->metrics.connections_lost++;
         if (!l->was_ready && (loss == PG_LOSS_SCHEMA || loss == PG_LOSS_SETTINGS)) {
@@ -435,17 +425,25 @@ static void on_lost(void *owner, unsigned slot, enum pg_loss loss, const char *w
     }
     const bool news = first_failure || was_up;
     if (news &&
-        (slot == WRITE_LANE || l->was_ready)) /* at the start the write lane speaks for all */
-        log_event(slot == WRITE_LANE ? LOG_WARNING : LOG_INFO,
+        (slot == 0 || l->was_ready)) /* at the start one speaks for all */
+        log_event(lane->kind == TURN_WRITE ? LOG_WARNING : LOG_INFO,
                   "no connection to the database; retrying",
-                  LF_STR("lane", slot == WRITE_LANE ? "write" : "read"), LF_STR("error", why));
+                  LF_STR("lane", lane->kind == TURN_WRITE ? "write" : "read"), LF_STR("error", why));
 }
 
 /* --- timeouts ------------------------------------------------------------------------------------ */
 
+static bool write_lane_up(const struct lanes *l)
+{
+    for (unsigned i = 0; i < l->count; i++)
+        if (l->lanes[i].kind == TURN_WRITE && (l->lanes[i].state == LANE_IDLE || l->lanes[i].state == LANE_RUNNING))
+            return true;
+    return false;
+}
+
 static const char *unavailable(const struct lanes *l)
 {
-    if (l->lanes[WRITE_LANE].state == LANE_DOWN && l->loss == PG_LOSS_READ_ONLY)
+    if (!write_lane_up(l) && l->loss == PG_LOSS_READ_ONLY)
         return "READONLY the database takes no writes now; nothing was executed";
     return "TRYAGAIN the database did not answer in time; nothing was executed, try again";
 }
@@ -502,14 +500,14 @@ static void on_tick(uv_timer_t *timer)
 
 struct pg_conn *lanes_borrow(struct lanes *l, unsigned *lane)
 {
-    for (unsigned i = l->count - 1; i > WRITE_LANE; i--) {
-        if (l->lanes[i].state != LANE_IDLE)
-            continue;
-        l->lanes[i].state = LANE_LENT;
-        *lane = i;
-        return pg_pool_conn(l->pool, i);
-    }
-    return NULL;
+    unsigned i = l->count - 1; /* the last read lane: turns take the first that is idle */
+    while (i > 0 && !(l->lanes[i].kind == TURN_READ && l->lanes[i].state == LANE_IDLE))
+        i--;
+    if (i == 0)
+        return NULL;
+    l->lanes[i].state = LANE_LENT;
+    *lane = i;
+    return pg_pool_conn(l->pool, i);
 }
 
 void lanes_give_back(struct lanes *l, unsigned lane)
@@ -546,9 +544,8 @@ enum err lanes_new(struct core *core, const char *conninfo, const struct lanes_e
     l->lanes = mem_zalloc(l->count * sizeof(*l->lanes));
     for (unsigned i = 0; i < l->count; i++) {
         struct lane *lane = &l->lanes[i];
-        *lane = (struct lane){ .lanes = l, .index = i };
-        lane->turn = turn_new(core, i == WRITE_LANE ? TURN_WRITE : TURN_READ,
-                              &(struct turn_owner){ on_turn_ended, lane });
+        *lane = (struct lane){ .lanes = l, .index = i, .kind = i < l->count / 2 ? TURN_WRITE : TURN_READ };
+        lane->turn = turn_new(core, lane->kind, &(struct turn_owner){ on_turn_ended, lane });
     }
     l->tick = new_timer(l);
     l->slow = new_timer(l);
@@ -590,20 +587,18 @@ void lanes_free(struct lanes *l)
 
 const char *lanes_state(const struct lanes *l)
 {
-    switch (l->lanes[WRITE_LANE].state) {
-    case LANE_DOWN:
-        return l->loss == PG_LOSS_READ_ONLY ? "read-only"
-               : l->loss == PG_LOSS_SCHEMA  ? "wrong schema"
-                                            : "connecting";
-    case LANE_CLAIMING:
-    case LANE_RECOVERING:
-        return "recovering";
-    default:
+    if (write_lane_up(l))
         return "up";
-    }
+    return l->loss == PG_LOSS_READ_ONLY ? "read-only" :
+           l->loss == PG_LOSS_SCHEMA    ? "wrong schema" :
+                                          "connecting";
 }
 
-int64_t lanes_writer_id(const struct lanes *l)
+size_t lanes_writers(const struct lanes *l, int64_t *ids, size_t max)
 {
-    return l->writer.id;
+    size_t n = 0;
+    for (unsigned i = 0; i < l->count && n < max; i++)
+        if (l->lanes[i].writer.id)
+            ids[n++] = l->lanes[i].writer.id;
+    return n;
 }

@@ -1,7 +1,8 @@
 /*
- * lanes: who may talk to PostgreSQL when. The pool's first connection is the write lane: one write turn is in flight,
- * the next gathers meanwhile. The others are read lanes. Here also: the writer's row, recovery after a broken
- * connection, and the store timeout.
+ * lanes: who may talk to PostgreSQL when. The first half of the pool are write lanes, the others read lanes. A lane has one
+ * turn in flight, and the next gathers meanwhile; a further lane starts only when that pays. Each write lane has a
+ * row of its own in cofre.writer, so that to the database two lanes are as two cores. Here also: recovery after a
+ * broken connection, and the store timeout.
  */
 #ifndef COFRE_LANES_H
 #define COFRE_LANES_H
@@ -39,6 +40,7 @@ struct pg_conn *lanes_borrow(struct lanes *l, unsigned *lane);
 void lanes_give_back(struct lanes *l, unsigned lane);
 
 const char *lanes_state(const struct lanes *l); /* for INFO */
-int64_t lanes_writer_id(const struct lanes *l);
+/* lanes_writers fills in the ids of this core's rows in cofre.writer; returns how many. */
+size_t lanes_writers(const struct lanes *l, int64_t *ids, size_t max);
 
 #endif

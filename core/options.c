@@ -35,7 +35,7 @@ enum err options_read(int argc, char **argv, struct options *out)
         { "user", 0, OPTION_TEXT, &out->user, 0, 0, NULL, "NAME",
           "the user to become when started as root", NULL },
         { "pool-size", 0, OPTION_INT, &out->core.pool_size, 2, 64, NULL, "N",
-          "connections to PostgreSQL: one writes, the others read", NULL },
+          "connections to PostgreSQL: half of them write, the others read", NULL },
         { "max-key", 0, OPTION_BYTES, &out->core.max_key, 1, 2600, NULL, "BYTES", "longest key",
           NULL },
         { "max-value", 0, OPTION_BYTES, &out->core.max_value, 1, 64 * 1024 * 1024, NULL, "BYTES",
