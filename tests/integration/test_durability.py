@@ -41,6 +41,8 @@ def test_the_core_is_killed_under_load(new_stack):
     writers.progress(50)
 
     assert in_multi.at_end() and watching.at_end(), "MULTI and WATCH cannot be carried over"
+    # Each worker of the gateway finds the core again by itself; until then its clients are told TRYAGAIN.
+    wait_until(lambda: not str(carried.ask("GET", "where")).startswith("TRYAGAIN"), 5, "its link to be back")
     assert carried.ask("GET", "where") == b"five"
     carried.send("GET", "missing")
     assert carried.read_bytes(3) == b"_\r\n", "still RESP3"
