@@ -1,97 +1,157 @@
 #!/usr/bin/python3
-"""Cofre beside redis-server (TLS, client certificates, appendfsync always) and pgbench, in one run.
+"""Cofre beside redis-server with TLS, HAProxy, hitch, nginx, stunnel and pgbench, in one run; see README.md.
 
-Every figure is a rate from the loader and CPU time from /proc/PID/stat of the servers; the rounds go through all
-candidates one after the other, so that a machine that drifts drifts for all. The median round counts.
+Every rate comes from tests/bench/load, every CPU time from /proc/PID/stat of the servers. The rounds go through all
+candidates one after the other, so that a machine that drifts drifts for all. Ratios are taken within a round, and the
+median round counts.
 """
 import argparse
 import contextlib
-import csv
 import json
 import os
 import platform
 import re
-import statistics
-import subprocess
+import resource
+import shutil
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import peers  # noqa: E402
+import report  # noqa: E402
+import rows  # noqa: E402
+from measure import Candidate, Failed, Load, Pgbench  # noqa: E402
 from support import stack as support  # noqa: E402
 from support.certificates import Certificates  # noqa: E402
-from support.resp import encode  # noqa: E402
-
-KEYS, SIZE, CLIENTS = 100000, 64, 50
 
 
-class Cpu:
-    """CPU seconds of the servers: {name: function that reads them}."""
-
-    def __init__(self, **servers):
-        self.servers = servers
-
-    def read(self):
-        return {name: seconds() for name, seconds in self.servers.items()}
-
-    def used(self, before):
-        """used returns the seconds since `before`, by server."""
-        return {name: seconds - before[name] for name, seconds in self.read().items()}
-
-
-def redis_benchmark(endpoint, command, requests, cpu, pipeline=1):
-    """redis_benchmark runs one command and returns its row: rate, latencies, CPU µs a request by process."""
-    argv = endpoint.tool("redis-benchmark") + ["-c", str(CLIENTS), "-d", str(SIZE), "-r", str(KEYS), "-t", command, "-n",
-                                               str(requests), "-P", str(pipeline), "--csv"]
-    before, loader = cpu.read(), os.times()
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=300)
-    used = cpu.used(before)
-    after = os.times()
-    if done.returncode != 0 or "rror" in done.stdout + done.stderr:
-        raise RuntimeError(f"redis-benchmark: {done.stdout[-300:]} {done.stderr[-300:]}")
-    row = list(csv.DictReader(done.stdout.splitlines()))[0]
-    loader_cpu = after.children_user + after.children_system - loader.children_user - loader.children_system
-    return {"rate": float(row["rps"]), "p50_ms": float(row["p50_latency_ms"]), "p99_ms": float(row["p99_latency_ms"]),
-            "max_ms": float(row["max_latency_ms"]), "cpu_us": {k: 1e6 * v / requests for k, v in used.items()},
-            "loader_cpu_us": 1e6 * loader_cpu / requests}
+class Size(NamedTuple):
+    """How much is run."""
+    rounds: int
+    seconds: float      # of each measurement
+    handshakes: int     # at most, of each measurement
+    idle: int           # connections whose memory is measured
+    beside: int         # idle connections beside the load
+    point: float        # seconds of each point of a sweep
+    keys: tuple
+    connections: tuple
+    values: tuple
 
 
-PGBENCH = {
-    "upsert": "\\set id random(1, {keys})\nINSERT INTO bench VALUES (:id, '{value}')"
-              " ON CONFLICT (key) DO UPDATE SET value = excluded.value;\n",
-    "select": "\\set id random(1, {keys})\nSELECT value FROM bench WHERE key = :id;\n",
+VALUES = (16, 64, 256, 1024, 4096, 16384, 65536)
+SIZES = {
+    "quick": Size(1, 0.5, 500, 400, 400, 0.3, (1000, 10000), (10, 100), (16, 4096)),
+    "default": Size(3, 3, 3000, 3000, 10000, 1.5, (10**4, 10**5, 10**6), (10, 50, 200, 1000, 5000), VALUES),
+    "full": Size(5, 6, 10000, 10000, 10000, 4, (10**4, 10**5, 10**6, 10**7), (10, 50, 200, 1000, 5000), VALUES),
 }
+HERE = Path(__file__).resolve().parent
+# As a small real installation has it, for pgbench and for us.
+PG_SETTINGS = ("shared_buffers = 1GB", "max_wal_size = 4GB")
 
 
-def pgbench(pg, database, script, seconds, cpu):
-    """pgbench runs single-row statements, prepared, from 32 clients over the Unix socket."""
-    before = cpu.read()
-    done = subprocess.run([str(pg.bin / "pgbench"), "-h", str(pg.directory), "-U", "postgres", "-n", "-M", "prepared", "-c", "32",
-                           "-j", "2", "-T", str(seconds), "-f", str(script), database], capture_output=True, text=True,
-                          timeout=seconds + 60)
-    if done.returncode != 0:
-        raise RuntimeError(done.stderr[-500:])
-    used = cpu.used(before)
-    rate = float(re.search(r"tps = ([\d.]+) \(without", done.stdout).group(1))
-    count = int(re.search(r"actually processed: (\d+)", done.stdout).group(1))
-    return {"rate": rate, "cpu_us": {k: 1e6 * v / count for k, v in used.items()}}
+class Bench:
+    """What the rows work with."""
+
+    def __init__(self, size, stage):
+        self.size = size
+        self.stage = stage
+        self.row = None
+        self.candidates = {}
+        self.pgbench = None
+        self.failed = {}  # (row, candidate): why
+        self.filled = {}  # candidate: (keys, size)
+        self.files = more_files()
+
+    def start(self, names, core_options=(), gateway_options=()):
+        """start starts ours, and the peers of these names that are installed."""
+        self.pg = self.started(support.Postgres(self.stage.directory, settings=PG_SETTINGS))
+        certs = Certificates(self.stage.directory / "certs")
+        certs.client("alice")
+        ours = support.Stack(self.stage.folder("cofre"), self.pg, certs, core_options=core_options,
+                             gateway_options=("--max-connections", self.files - 200, *gateway_options))
+        self.ours = self.started(ours.start())
+        self.database = ours.database
+        self.candidates["cofre"] = Candidate("cofre", ours, {
+            "gateway": lambda: ours.gateway.pid, "core": lambda: ours.core.pid, "postgresql": lambda: self.pg.process.pid},
+            "gateway", ("gateway", "core"))
+        if "redis" in names:
+            self.start_redis(certs)
+        proxies = [n for n in rows.PROXIES if n in names]
+        if proxies:
+            self.start_proxies(proxies, certs)
+        if "pgbench" in names:
+            self.pgbench = Pgbench(self.pg, self.stage.directory, rows.KEYS, rows.SIZE)
+
+    def start_redis(self, certs):
+        redis = self.plain_redis(certs, True, "--appendonly", "yes", "--appendfsync", "always")
+        self.candidates["redis"] = Candidate("redis", redis, {"redis": lambda: redis.process.pid}, "redis")
+
+    def start_proxies(self, names, certs):
+        backend = self.plain_redis(certs, False)
+        for name in names:
+            proxy = peers.Proxy(name, self.stage.folder(name), certs, backend, self.files)
+            self.started(proxy.start())
+            roles = {"proxy": lambda p=proxy: p.process.pid, "redis": lambda: backend.process.pid}
+            self.candidates[name] = Candidate(name, proxy, roles, "proxy")
+
+    def plain_redis(self, certs, tls, *options):
+        name = "redis-tls" if tls else "redis"
+        return self.started(support.PlainRedis(self.stage.folder(name), certs, tls, "--maxclients", self.files - 200, *options).start())
+
+    def restart_ours(self):
+        for process in (self.ours.gateway, self.ours.core):
+            process.stop()
+        for process in (self.ours.core, self.ours.gateway):
+            process.start()
+        support.wait_until(self.ours.alive, 15, "ours to serve again")
+
+    def started(self, server):
+        self.stage.on_exit(server.stop)
+        return server
+
+    def data(self, names, keys, size):
+        """data makes every key of [0, keys) hold a value of this size, where that is not so yet. Proxies share one store."""
+        for name in names:
+            store = "backend" if name in rows.PROXIES else name
+            if name not in self.candidates or self.filled.get(store) == (keys, size):
+                continue
+            with Load(self.candidates[name].endpoint, "fill", keys=keys, size=size, connections=4, seconds=1200) as load:
+                load.ready()
+                load.go()
+            self.filled[store] = (keys, size)
+            if name == "cofre":
+                self.sql("VACUUM ANALYZE")
+                self.sql("CHECKPOINT")
+
+    def sql(self, statement):
+        return self.pg.sql(statement, self.database)
+
+    def fail(self, name, why):
+        self.failed[self.row, name] = str(why)
+        say(f"{self.row:12} {name}: FAILED: {why}")
+
+    def note(self, number, name, result):
+        figures = [f"{result[k]:,.1f} {unit}" for k, unit in (
+            ("bytes_each", "bytes"), ("rate", "/s"), ("total_us", "µs"), ("front_us", "µs in front"), ("p99_us", "µs p99"),
+            ("loader_cpu_us", "µs loader"), ("hot", "HOT")) if k in result]
+        say(f"{self.row:12} {number + 1}  {name:10} {'  '.join(figures)}")
 
 
-def preload(endpoint):
-    """preload sets all keys that redis-benchmark -r will ask for."""
-    with endpoint.raw() as raw:
-        for start in range(0, KEYS, 1000):
-            args = [x for n in range(start, start + 1000) for x in (f"key:{n:012d}", "x" * SIZE)]
-            raw.send_bytes(encode("MSET", *args))
-        for _ in range(KEYS // 1000):
-            assert raw.read() == "OK"
-        assert raw.ask("DBSIZE") == KEYS
+def more_files():
+    """more_files raises the limit of open files as far as may be, for all that is started here; returns it."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    for most in (65536, hard):
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 65536), max(most, hard)))
+            return min(most, 65536)
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
-def median(rows):
-    """median takes the round whose rate is the median one; CPU and latency are that round's."""
-    return sorted(rows, key=lambda r: r["rate"])[len(rows) // 2]
+def say(text):
+    print(text, file=sys.stderr, flush=True)
 
 
 def machine():
@@ -99,94 +159,103 @@ def machine():
     return {"cpus": os.cpu_count(), "model": model.group(1) if model else "?", "kernel": platform.release()}
 
 
-def run(options, stage):
-    # The default shared_buffers and checkpoints of a small real installation, the same for pgbench and for us.
-    pg = support.Postgres(stage.directory)
-    stage.on_exit(pg.stop)
-    certs = Certificates(stage.directory / "certs")
-    ours = support.Stack(stage.folder("cofre"), pg, certs, core_options=options.core, gateway_options=options.gateway).start()
-    stage.on_exit(ours.stop)
-    theirs = support.PlainRedis(stage.folder("redis"), certs, True, "--appendonly", "yes", "--appendfsync", "always").start()
-    stage.on_exit(theirs.stop)
-    cpus = {"cofre": Cpu(gateway=ours.gateway.cpu, core=ours.core.cpu, postgresql=pg.cpu),
-            "redis": Cpu(redis=theirs.process.cpu), "pgbench": Cpu(postgresql=pg.cpu)}
-
-    bench = pg.create_database()
-    pg.sql("CREATE TABLE bench (key int PRIMARY KEY, value text NOT NULL) WITH (fillfactor = 70)", bench)
-    pg.sql(f"INSERT INTO bench SELECT n, repeat('x', {SIZE}) FROM generate_series(1, {KEYS}) AS n", bench)
-    scripts = {}
-    for name, text in PGBENCH.items():
-        scripts[name] = stage.directory / f"{name}.sql"
-        scripts[name].write_text(text.format(keys=KEYS, value="y" * SIZE))
-
-    for endpoint in (ours, theirs):
-        preload(endpoint)
-    pg.sql("VACUUM ANALYZE; CHECKPOINT", ours.database)
-
-    rows = {}
-    for number in range(options.rounds):
-        for command in ("get", "set"):
-            for name, endpoint in (("redis", theirs), ("cofre", ours)):
-                result = redis_benchmark(endpoint, command, options.requests, cpus[name])
-                rows.setdefault(f"{name} {command}", []).append(result)
-                note(f"round {number + 1}: {name} {command}: {result['rate']:,.0f}/s")
-        for name, script in scripts.items():
-            result = pgbench(pg, bench, script, options.seconds, cpus["pgbench"])
-            rows.setdefault(f"pgbench {name}", []).append(result)
-            note(f"round {number + 1}: pgbench {name}: {result['rate']:,.0f}/s")
-    with ours.raw() as raw:
-        info = raw.ask("INFO").decode()
-    return rows, info
+def heading(size, options):
+    m = machine()
+    return [f"{time.strftime('%Y-%m-%d', time.gmtime())}, {options.size or 'default'}: {size.rounds} rounds of {size.seconds} s; {m['cpus']} CPUs,"
+            f" {m['model']}, Linux {m['kernel']}", ""]
 
 
-def note(text):
-    print(text, file=sys.stderr, flush=True)
+def run_rows(bench, chosen):
+    results = {}
+    for name, what, function in rows.ROWS:
+        if name not in chosen:
+            continue
+        say(f"-- {name}: {what}")
+        bench.row = name
+        try:
+            results[name] = function(bench)
+        except (Failed, AssertionError) as e:
+            bench.fail("cofre", e)
+    return results
 
 
-def report(rows):
-    """report returns the lines of the table and the goals with their ratios."""
-    mid = {name: median(r) for name, r in rows.items()}
-    lines = [f"{'':16}{'requests/s':>12}{'p50 ms':>9}{'p99 ms':>9}   CPU µs a request"]
-    for name, r in mid.items():
-        cpu = " + ".join(f"{v:.1f} {k}" for k, v in r["cpu_us"].items())
-        latency = f"{r['p50_ms']:9.2f}{r['p99_ms']:9.2f}" if "p50_ms" in r else " " * 18
-        lines.append(f"{name:16}{r['rate']:12,.0f}{latency}   {cpu}  = {sum(r['cpu_us'].values()):.1f}")
-    goals = [("GET: cofre / redis TLS", "cofre get", "redis get", 0.5), ("SET: cofre / redis TLS always", "cofre set", "redis set", 0.5),
-             ("SET: cofre / pgbench upserts", "cofre set", "pgbench upsert", 1.2)]
-    lines += ["", f"{'':32}{'ratio':>8}{'goal':>8}   rounds"]
-    out = []
-    for text, a, b, goal in goals:
-        each = [x["rate"] / y["rate"] for x, y in zip(rows[a], rows[b])]
-        ratio = statistics.median(each)
-        met = "met" if ratio >= goal else "NOT MET"
-        lines.append(f"{text:32}{ratio:8.2f}{goal:8.2f}   {' '.join(f'{e:.2f}' for e in each)}   {met}")
-        out.append({"what": text, "ratio": ratio, "goal": goal, "met": ratio >= goal, "rounds": each})
-    return lines, out
+def comma_list(known):
+    def parse(text):
+        names = text.split(",")
+        unknown = [n for n in names if n not in known]
+        if unknown:
+            raise argparse.ArgumentTypeError(f"no {', '.join(unknown)}; there are: {', '.join(known)}")
+        return names
+    return parse
+
+
+def arguments():
+    all_rows = [name for name, _, _ in rows.ROWS]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--quick", dest="size", action="store_const", const="quick", help="a smoke test: shows that all of it works, judges nothing")
+    how.add_argument("--full", dest="size", action="store_const", const="full", help="longer, more rounds, and 10^7 keys")
+    parser.add_argument("--only", type=comma_list(all_rows), default=all_rows, help="rows: " + ", ".join(all_rows))
+    parser.add_argument("--peers", type=comma_list([*rows.PEERS, "pgbench"]), default=[*rows.PEERS, "pgbench"])
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--seconds", type=float, help="of each measurement")
+    parser.add_argument("--out", type=Path, default=support.ROOT / "build" / "bench", help="where compare.json, compare.txt and the plots go")
+    parser.add_argument("--keep", action="store_true", help="also put the table and the plots into tests/bench, to be committed")
+    parser.add_argument("--core", action="append", default=[], help="an option for cofre-core, as --core=--pool-size=4")
+    parser.add_argument("--gateway", action="append", default=[], help="an option for cofre-gateway")
+    return parser.parse_args()
+
+
+def size_of(options):
+    size = SIZES[options.size or "default"]
+    changes = {k: getattr(options, k) for k in ("rounds", "seconds") if getattr(options, k) is not None}
+    return size._replace(**changes)
+
+
+def present(names):
+    found = [n for n in names if n not in peers.PROXIES or peers.installed(n)]
+    for name in set(names) - set(found):
+        say(f"{name} is not installed: left out")
+    return found
+
+
+def draw(results, options, stage):
+    for row in rows.SWEEPS:
+        if results.get(row) and shutil.which("gnuplot"):
+            picture = report.plot(row, results[row], stage.directory, options.out.resolve() / "plots")
+            if options.keep:
+                (HERE / "plots").mkdir(exist_ok=True)
+                shutil.copy(picture, HERE / "plots")
+
+
+def write(options, size, results, judged, failed, lines):
+    options.out.mkdir(parents=True, exist_ok=True)
+    found = {"when": int(time.time()), "machine": machine(), "size": size._asdict(), "core": options.core, "gateway": options.gateway,
+             "goals": judged, "failed": {" ".join(k): v for k, v in failed.items()}, "results": results}
+    (options.out / "compare.json").write_text(json.dumps(found, indent=1))
+    for folder in [options.out, *([HERE] if options.keep else [])]:
+        (folder / "compare.txt").write_text("\n".join(lines) + "\n")
+    say(f"written: {os.path.relpath(options.out / 'compare.json')}")
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--requests", type=int, default=200000, help="of each redis-benchmark run")
-    parser.add_argument("--seconds", type=int, default=6, help="of each pgbench run")
-    parser.add_argument("--quick", action="store_true", help="one short round: shows that it works, judges nothing")
-    parser.add_argument("--out", type=Path, default=support.ROOT / "build" / "bench")
-    parser.add_argument("--core", action="append", default=[], help="an option for cofre-core, as --core=--pool-size=4")
-    parser.add_argument("--gateway", action="append", default=[], help="an option for cofre-gateway")
-    options = parser.parse_args()
-    if options.quick:
-        options.rounds, options.requests, options.seconds = 1, 20000, 2
+    options = arguments()
+    size = size_of(options)
+    started = time.monotonic()
     stage = support.Stage()
     with contextlib.closing(stage):
-        rows, info = run(options, stage)
-    lines, goals = report(rows)
+        bench = Bench(size, stage)
+        bench.start(present(options.peers), options.core, options.gateway)
+        results = run_rows(bench, options.only)
+        draw(results, options, stage)
+    judged = report.judge(results)
+    lines = heading(size, options) + report.table(judged, options.size != "quick") + ["", "CPU µs an operation, by process", *report.costs(results)]
     print("\n".join(lines))
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "compare.json").write_text(json.dumps(
-        {"when": int(time.time()), "machine": machine(), "options": {k: str(v) for k, v in vars(options).items()}, "rows": rows,
-         "goals": goals, "info": info}, indent=1))
-    note(f"written: {os.path.relpath(options.out / 'compare.json')}")
-    return 0 if options.quick or all(g["met"] for g in goals) else 1
+    write(options, size, results, judged, bench.failed, lines)
+    say(f"took {(time.monotonic() - started) / 60:.1f} minutes; {len(bench.failed)} measurements failed")
+    if options.size == "quick":
+        return 1 if bench.failed else 0
+    return 0 if not bench.failed and all(j["met"] for j in judged) else 1
 
 
 if __name__ == "__main__":

@@ -159,7 +159,7 @@ static const struct mode {
 } modes[] = {
     { "handshake", run_handshakes, "connect, PING, close, as fast as it goes" },
     { "request", run_requests, "a mix of commands on many connections" },
-    { "fill", run_fill, "store keys 0 to --keys - 1 by MSET" },
+    { "fill", run_fill, "store --keys keys by MSET" },
     { "idle", run_idle,
       "open connections, one PING each, and hold them until standard input ends" },
 };
@@ -216,6 +216,7 @@ static enum err read_options(struct settings *s, int argc, char **argv)
         NUMBER("pipeline", OPTION_INT, &s->pipeline, 1, 10000, "requests sent without a reply"),
         NUMBER("rate", OPTION_INT, &s->rate, 0, 100000000,
                "requests a second, all together, due at even times; 0: closed loop"),
+        NUMBER("first", OPTION_INT, &s->first, 0, 999999999, "number of the first key"),
         NUMBER("keys", OPTION_INT, &s->keys, 1, 999999999, "keys to choose from, evenly"),
         NUMBER("size", OPTION_BYTES, &s->size, 1, 16 << 20, "of a value, in bytes"),
         TEXT("mix", &s->mix, "MIX", "set=20,get=80; of get set setex getex expire ping"),

@@ -16,7 +16,8 @@ struct settings {
     int64_t milliseconds;
     int64_t pipeline;
     int64_t rate; /* requests a second; 0: closed loop */
-    int64_t keys;
+    int64_t first;
+    int64_t keys; /* numbered from first */
     int64_t size;
     const char *mix;
     bool own; /* a certificate for each connection */

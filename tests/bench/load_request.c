@@ -112,7 +112,7 @@ static void put_mset(struct traffic *t)
     put(t, head, (size_t)n);
     for (uint64_t i = 0; i < batch; i++) {
         put_text(t, "$16\r\n");
-        put_key(t, t->next_key++);
+        put_key(t, (uint64_t)t->s->first + t->next_key++);
         put_value(t);
     }
 }
@@ -136,7 +136,7 @@ static void put_request(struct traffic *t)
     const struct kind *kind = choose(t);
     put_text(t, kind->head);
     if (kind->keyed) {
-        put_key(t, roll(t) % (uint64_t)t->s->keys);
+        put_key(t, (uint64_t)t->s->first + roll(t) % (uint64_t)t->s->keys);
     }
     if (kind->value) {
         put_value(t);
