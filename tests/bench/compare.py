@@ -70,13 +70,10 @@ class Bench:
         self.pg = self.started(support.Postgres(self.stage.directory, settings=PG_SETTINGS))
         certs = Certificates(self.stage.directory / "certs")
         certs.client("alice")
-        ours = support.Stack(self.stage.folder("cofre"), self.pg, certs, core_options=core_options,
-                             gateway_options=("--max-connections", self.files - 200, *gateway_options))
-        self.ours = self.started(ours.start())
-        self.database = ours.database
-        self.candidates["cofre"] = Candidate("cofre", ours, {
-            "gateway": lambda: ours.gateway.pid, "core": lambda: ours.core.pid, "postgresql": lambda: self.pg.process.pid},
-            "gateway", ("gateway", "core"))
+        self.options = {"core_options": core_options,
+                        "gateway_options": ("--max-connections", self.files - 200, *gateway_options)}
+        self.ours = self.started(support.Stack(self.stage.folder("cofre"), self.pg, certs, **self.options).start())
+        self.candidates["cofre"] = self.candidate_of(self.ours)
         if "redis" in names:
             self.start_redis(certs)
         proxies = [n for n in rows.PROXIES if n in names]
@@ -84,6 +81,7 @@ class Bench:
             self.start_proxies(proxies, certs)
         if "pgbench" in names:
             self.pgbench = Pgbench(self.pg, self.stage.directory, rows.KEYS, rows.SIZE)
+            self.candidates["pgbench"] = self.pgbench.candidate
 
     def start_redis(self, certs):
         redis = self.plain_redis(certs, True, "--appendonly", "yes", "--appendfsync", "always")
@@ -100,6 +98,20 @@ class Bench:
     def plain_redis(self, certs, tls, *options):
         name = "redis-tls" if tls else "redis"
         return self.started(support.PlainRedis(self.stage.folder(name), certs, tls, "--maxclients", self.files - 200, *options).start())
+
+    def candidate_of(self, stack):
+        return Candidate("cofre", stack, {
+            "gateway": lambda: stack.gateway.pid, "core": lambda: stack.core.pid, "postgresql": lambda: self.pg.process.pid},
+            "gateway", ("gateway", "core"))
+
+    @contextlib.contextmanager
+    def second_stack(self):
+        """second_stack starts another gateway with its core on our database, for a while."""
+        stack = support.Stack(self.stage.folder("second"), self.pg, self.ours.certs, database=self.ours.database, **self.options)
+        try:
+            yield self.candidate_of(stack.start())
+        finally:
+            stack.stop()
 
     def restart_ours(self):
         for process in (self.ours.gateway, self.ours.core):
@@ -127,7 +139,7 @@ class Bench:
                 self.sql("CHECKPOINT")
 
     def sql(self, statement):
-        return self.pg.sql(statement, self.database)
+        return self.pg.sql(statement, self.ours.database)
 
     def fail(self, name, why):
         self.failed[self.row, name] = str(why)

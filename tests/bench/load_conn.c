@@ -457,52 +457,8 @@ static void connected(struct conn *c)
 
 /* ---- receiving ---- */
 
-/* line_ended reads the first line of a reply; returns 1 when that is all of it. */
-static unsigned line_ended(struct replies *r, struct totals *totals)
-{
-    r->line[r->line_len < sizeof r->line ? r->line_len : sizeof r->line - 1] = '\0';
-    r->line_len = 0;
-    if (r->line[0] == '$' && r->line[1] != '-') {
-        r->skip = strtoull(r->line + 1, NULL, 10) + 2;
-        return 0;
-    }
-    if (r->line[0] == '-') {
-        if (totals->errors++ == 0) {
-            memcpy(totals->first_error, r->line, sizeof totals->first_error);
-        }
-    }
-    totals->nulls += r->line[0] == '$' || r->line[0] == '_';
-    return 1;
-}
-
-/* count_replies returns how many replies end in these bytes. Only those that our commands can get. */
-static unsigned count_replies(struct replies *r, struct totals *totals, const uint8_t *p,
-                              size_t len)
-{
-    unsigned count = 0;
-    while (len > 0) {
-        size_t n = 0;
-        if (r->skip > 0) {
-            n = r->skip < len ? (size_t)r->skip : len;
-            r->skip -= n;
-            count += r->skip == 0;
-        } else {
-            const uint8_t *end = memchr(p, '\n', len);
-            n = end == NULL ? len : (size_t)(end - p) + 1;
-            size_t room = sizeof r->line - 1 - r->line_len;
-            size_t copied = n < room ? n : room;
-            memcpy(r->line + r->line_len, p, copied);
-            r->line_len += copied;
-            count += end == NULL ? 0 : line_ended(r, totals);
-        }
-        p += n;
-        len -= n;
-    }
-    return count;
-}
-
-/* decrypt handles what was read from the socket; false: the connection is gone. */
-static bool decrypt(struct conn *c)
+/* decrypt handles what was read from the socket. The connection may be gone, or another, afterwards. */
+static void decrypt(struct conn *c)
 {
     struct pool *pool = c->pool;
     unsigned count = 0;
@@ -513,17 +469,16 @@ static bool decrypt(struct conn *c)
     while (c->state == CONN_OPEN &&
            (n = SSL_read(c->ssl, pool->plain, (int)sizeof pool->plain)) > 0) {
         pool->totals.bytes += (uint64_t)n;
-        count += count_replies(&c->replies, &pool->totals, pool->plain, (size_t)n);
+        count += replies_count(&c->replies, &pool->totals, pool->plain, (size_t)n);
     }
     if (c->state == CONN_OPEN && tls_failed(c, n)) {
-        return false;
+        return;
     }
     if (c->state == CONN_OPEN && count > 0) {
         c->answered += count;
         pool->totals.replies += count;
         pool->events->on_replies(c, count);
     }
-    return c->state != CONN_UNUSED;
 }
 
 static void on_readable(struct conn *c)
@@ -536,7 +491,7 @@ static void on_readable(struct conn *c)
     pool->in_at = 0;
     pool->in_len = n > 0 ? (size_t)n : 0;
     pool->in_eof = n <= 0;
-    (void)decrypt(c);
+    decrypt(c);
     pool->in_len = pool->in_at = 0;
     pool->in_eof = false;
 }

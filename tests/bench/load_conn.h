@@ -13,15 +13,9 @@
 
 #include "base/err.h"
 #include "load_cert.h"
+#include "load_replies.h"
 
 enum conn_state { CONN_UNUSED, CONN_CONNECTING, CONN_HANDSHAKE, CONN_OPEN };
-
-/* Cuts a stream into replies without keeping them. */
-struct replies {
-    uint64_t skip; /* bytes of a bulk string still to come, its CRLF included */
-    size_t line_len;
-    char line[128];
-};
 
 struct conn {
     struct pool *pool;
@@ -58,16 +52,6 @@ struct pool_settings {
     const char *ca_cert; /* with ca_key: a new certificate for each connection */
     const char *ca_key;
     bool resume;
-};
-
-struct totals {
-    uint64_t replies;
-    uint64_t errors; /* replies that begin with '-' */
-    uint64_t nulls;
-    uint64_t bytes; /* of replies, decrypted */
-    uint64_t opened;
-    uint64_t resumed;
-    char first_error[128];
 };
 
 struct pool;

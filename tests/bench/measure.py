@@ -108,9 +108,12 @@ class Load:
     def ready(self):
         self.line()
 
-    def go(self):
+    def begin(self):
         self.popen.stdin.write("\n")
         self.popen.stdin.flush()
+
+    def go(self):
+        self.begin()
         return self.line()
 
 
@@ -129,6 +132,25 @@ def run(candidate, mode, **options):
     result["mb_s"] = result["bytes"] / result["seconds"] / 1e6 if result["seconds"] else 0
     result["p99_us"] = result["latency_us"]["p99"]
     return result
+
+
+def run_together(candidates, mode, **options):
+    """run_together runs one loader on each at the same time, and returns their rates' sum and CPU µs an operation of all.
+
+    PostgreSQL may be theirs in common: every process counts once.
+    """
+    with contextlib.ExitStack() as stack:
+        loads = [stack.enter_context(Load(c.endpoint, mode, **options)) for c in candidates]
+        for load in loads:
+            load.ready()
+        roots = {pid() for c in candidates for pid in c.roles.values()}
+        before = sum(map(cpu_of, roots))
+        for load in loads:
+            load.begin()
+        results = [load.line() for load in loads]
+        used = sum(map(cpu_of, roots)) - before
+    return {"rate": sum(r["rate"] for r in results), "total_us": 1e6 * used / sum(r["done"] for r in results),
+            "p99_us": max(r["latency_us"]["p99"] for r in results)}
 
 
 PGBENCH = {

@@ -6,7 +6,7 @@ are the candidates, the sizes of this run (see compare.py), and what was measure
 import time
 from typing import NamedTuple
 
-from measure import Failed, Load, run
+from measure import Failed, Load, run, run_together
 
 KEYS, SIZE, CLIENTS = 100000, 64, 50
 PROXIES = ("haproxy", "hitch", "nginx", "stunnel")
@@ -33,9 +33,9 @@ def in_turn(bench, names, measure):
 
 # ---- handshakes and idle connections ----
 
-def handshakes(bench, resume):
+def handshakes(bench, resume=False, own=False):
     return in_turn(bench, ("cofre", *PEERS), lambda c: run(
-        c, "handshake", connections=16, count=bench.size.handshakes, seconds=bench.size.seconds, resume=resume))
+        c, "handshake", connections=16, count=bench.size.handshakes, seconds=bench.size.seconds, resume=resume, own=own))
 
 
 def idle_bytes(bench, candidate, own):
@@ -82,11 +82,12 @@ def requests(bench, mix, peers, pipeline=1, size=SIZE, keys=KEYS, connections=CL
 
 
 def durable_set(bench):
-    found = requests(bench, "set", ("redis",))
-    for number in range(bench.size.rounds if bench.pgbench else 0):
-        found.setdefault("pgbench", []).append(bench.pgbench.run("upsert", bench.size.seconds))
-        bench.note(number, "pgbench", found["pgbench"][-1])
-    return found
+    def measure(candidate):
+        if candidate.name == "pgbench":
+            return bench.pgbench.run("upsert", bench.size.seconds)
+        return run(candidate, "request", mix="set", keys=KEYS, connections=CLIENTS, seconds=bench.size.seconds)
+    bench.data(("cofre", "redis"), KEYS, SIZE)
+    return in_turn(bench, ("cofre", "redis", "pgbench"), measure)
 
 
 def mebibytes(bench):
@@ -152,6 +153,20 @@ def session(bench):
     return found
 
 
+def two(bench):
+    """Two gateways with a core each on one database ("cofre"), beside one ("one"): do more cores cost more for each request?"""
+    ours = bench.candidates["cofre"]
+    found = {"one": [], "cofre": []}
+    bench.data(("cofre",), KEYS, SIZE)
+    with bench.second_stack() as second:
+        for number in range(bench.size.rounds):
+            for label, all_of in (("one", [ours]), ("cofre", [ours, second])):
+                found[label].append(run_together(all_of, "request", mix="get=80,set=20", keys=KEYS, seconds=bench.size.seconds,
+                                                 connections=CLIENTS // len(all_of)))
+                bench.note(number, label, found[label][-1])
+    return found
+
+
 # ---- sweeps: {"cofre get": [{"x": …, figures}, …], …} ----
 
 def sweep(bench, points, options):
@@ -188,8 +203,9 @@ def sweep_values(bench):
 
 # Columns: name, what it is, function. They run in this order: the sweeps change the data, so they are last.
 ROWS = (
-    ("handshake", "full TLS 1.3 handshakes", lambda b: handshakes(b, False)),
-    ("resumed", "resumed TLS 1.3 handshakes", lambda b: handshakes(b, True)),
+    ("handshake", "full TLS 1.3 handshakes", handshakes),
+    ("fresh", "full handshakes, each with a certificate never seen before", lambda b: handshakes(b, own=True)),
+    ("resumed", "resumed TLS 1.3 handshakes", lambda b: handshakes(b, resume=True)),
     ("idle", "memory of an idle connection", idle),
     ("get", "GET, 50 connections", lambda b: requests(b, "get", PEERS)),
     ("set", "durable SET, 50 connections", durable_set),
@@ -198,6 +214,7 @@ ROWS = (
     ("late-get", "GET at a fixed rate", lambda b: late(b, "get")),
     ("late-set", "durable SET at a fixed rate", lambda b: late(b, "set")),
     ("beside", "GET beside idle connections", beside),
+    ("two", "two stacks on one database", two),
     ("session", "TTL refreshed on every access", session),
     ("mib", "GET of 1 MiB values", mebibytes),
     ("keys", "sweep: number of keys", sweep_keys),
@@ -241,6 +258,7 @@ GOALS = tuple(Goal(*g) for g in (
     ("session", "GETEX … EX: share of HOT updates", "hot", (), "least", 0.95),
     ("session", "GETEX … EX, all processes, CPU µs", "total_us", ("set",), "most", 1.2),
     ("session", "SET … EX, all processes, CPU µs", "total_us", ("set",), "most", 1.2, "setex"),
+    ("two", "GET 80 %, SET 20 % on two stacks, CPU µs", "total_us", ("one",), "most", 1.2),
     ("keys", "largest step of CPU µs, GET", "step get", (), "most", 2.0),
     ("keys", "largest step of CPU µs, SET", "step set", (), "most", 2.0),
     ("connections", "largest step of CPU µs, GET", "step get", (), "most", 2.0),
