@@ -212,7 +212,7 @@ def arguments():
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seconds", type=float, help="of each measurement")
     parser.add_argument("--out", type=Path, default=support.ROOT / "build" / "bench", help="where compare.json, compare.txt and the plots go")
-    parser.add_argument("--keep", action="store_true", help="also put the table and the plots into tests/bench, to be committed")
+    parser.add_argument("--keep", action="store_true", help="also put the plots, and the table if all rows are run, into tests/bench, to be committed")
     parser.add_argument("--core", action="append", default=[], help="an option for cofre-core, as --core=--pool-size=4")
     parser.add_argument("--gateway", action="append", default=[], help="an option for cofre-gateway")
     return parser.parse_args()
@@ -245,7 +245,7 @@ def write(options, size, results, judged, failed, lines):
     found = {"when": int(time.time()), "machine": machine(), "size": size._asdict(), "core": options.core, "gateway": options.gateway,
              "goals": judged, "failed": {" ".join(k): v for k, v in failed.items()}, "results": results}
     (options.out / "compare.json").write_text(json.dumps(found, indent=1))
-    for folder in [options.out, *([HERE] if options.keep else [])]:
+    for folder in [options.out, *([HERE] if options.keep and len(options.only) == len(rows.ROWS) else [])]:
         (folder / "compare.txt").write_text("\n".join(lines) + "\n")
     say(f"written: {os.path.relpath(options.out / 'compare.json')}")
 

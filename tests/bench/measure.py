@@ -149,7 +149,8 @@ def run_together(candidates, mode, **options):
             load.begin()
         results = [load.line() for load in loads]
         used = sum(map(cpu_of, roots)) - before
-    return {"rate": sum(r["rate"] for r in results), "total_us": 1e6 * used / sum(r["done"] for r in results),
+    cost = 1e6 * used / sum(r["done"] for r in results)
+    return {"rate": sum(r["rate"] for r in results), "total_us": cost, "cpu_us": {"all": cost},
             "p99_us": max(r["latency_us"]["p99"] for r in results)}
 
 

@@ -90,7 +90,7 @@ def costs(results):
 # ---- plots ----
 
 PLOT = """
-set terminal pngcairo size 900,380 font "sans,9"
+set terminal pngcairo size 900,400 font "sans,9"
 set output "{output}"
 set multiplot layout 1,2 title "{title}"
 set logscale x
@@ -98,7 +98,8 @@ set format x "{format}"
 set xlabel "{axis}"
 set yrange [0:*]
 set grid ytics
-set key top {key}
+set bmargin 6
+set key outside below center horizontal
 set ylabel "requests/s"
 plot {rates}
 {logarithmic}
@@ -106,28 +107,36 @@ set ylabel "CPU µs an operation, all processes"
 plot {costs}
 unset multiplot
 """
-# Columns: title, axis, format of its numbers, where the key goes; whether cost is drawn on a logarithmic scale.
+# Columns: title, axis, format of its numbers, whether cost is drawn on a logarithmic scale.
 PLOTS = {
-    "keys": ("64-byte values, 50 connections", "keys", "10^{%L}", "right", False),
-    "connections": ("64-byte values, 100,000 keys", "connections", "%.0f", "right", False),
-    "values": ("50 connections", "bytes of a value", "%.0s%cB", "right", True),
+    "keys": ("64-byte values, 50 connections", "keys", "10^{%L}", False),
+    "connections": ("64-byte values, 100,000 keys", "connections", "%.0f", False),
+    "values": ("50 connections", "bytes of a value", "%.0s%cB", True),
 }
 
 
+COLOURS = {"cofre": "#0a6e5c", "redis": "#c0392b"}
+
+
 def curves(data, figure):
-    return ", ".join(f"'{path}' using 1:{figure} with linespoints lw 2 pt 7 ps 0.6 title '{name}'" for name, path in data.items())
+    """curves: a colour for each candidate, GET drawn through and SET dashed."""
+    lines = []
+    for name, path in data.items():
+        candidate, mix = name.split()
+        style = f"lc rgb '{COLOURS[candidate]}' dt {1 if mix == 'get' else 2} lw 2 pt {7 if mix == 'get' else 6} ps 0.7"
+        lines.append(f"'{path}' using 1:{figure} with linespoints {style} title '{candidate} {mix.upper()}'")
+    return ", ".join(lines)
 
 
 def plot(row, found, scratch, folder):
     """plot draws one sweep as folder/row.png, rates beside cost, and returns its path."""
-    title, axis, fmt, key, logarithmic = PLOTS[row]
+    title, axis, fmt, logarithmic = PLOTS[row]
     data = {}
     for name, points in found.items():
         data[name] = scratch / f"{row}-{name.replace(' ', '-')}.dat"
         data[name].write_text("".join(f"{p['x']} {p['rate']} {p['total_us']}\n" for p in points))
     folder.mkdir(parents=True, exist_ok=True)
-    script = PLOT.format(output=folder / f"{row}.png", title=title, axis=axis, format=fmt, key=key, rates=curves(data, 2),
-                         costs=curves(data, 3), logarithmic="set logscale y; set yrange [*:*]; set key left" if logarithmic else
-                         "set key left")
+    script = PLOT.format(output=folder / f"{row}.png", title=title, axis=axis, format=fmt, rates=curves(data, 2),
+                         costs=curves(data, 3), logarithmic="set logscale y; set yrange [5:*]" if logarithmic else "")
     subprocess.run(["gnuplot"], input=script, text=True, check=True, timeout=60)
     return folder / f"{row}.png"
