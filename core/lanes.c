@@ -37,10 +37,10 @@ struct lane {
     unsigned index; /* and the pool's slot */
     enum turn_kind kind;
     enum lane_state state;
-    struct turn *turn; /* one for each lane, used again and again */
-    bool holds_turn;   /* the turn has units: running, or kept while the lane recovers */
-    bool in_doubt;     /* of the held turn, or of one that was answered UNCERTAIN */
-    struct store_writer writer;    /* write lanes: the row that knows what committed */
+    struct turn *turn;          /* one for each lane, used again and again */
+    bool holds_turn;            /* the turn has units: running, or kept while the lane recovers */
+    bool in_doubt;              /* of the held turn, or of one that was answered UNCERTAIN */
+    struct store_writer writer; /* write lanes: the row that knows what committed */
     struct store_writer recovered; /* what the database has just said of it */
 };
 
@@ -60,7 +60,7 @@ struct lanes {
     struct core *core;
     struct lanes_events events;
     struct pg_pool *pool;
-    struct store *store; /* for the statements about writers' rows */
+    struct store *store;       /* for the statements about writers' rows */
     struct waiting waiting[2]; /* by enum turn_kind */
     struct lane *lanes;
     unsigned count;
@@ -290,10 +290,11 @@ static void claim(struct lane *lane)
 static void acknowledged_lost(struct lane *lane, int64_t turns)
 {
     lane->lanes->core->metrics.acknowledged_lost += (uint64_t)turns;
-    log_event(LOG_ERROR,
-              "the database has lost writes that were acknowledged: it is behind what this core committed"
-              " (a failover to an asynchronous standby, or a restored backup)",
-              LF_INT("turns", turns), LF_INT("writer", lane->writer.id));
+    log_event(
+        LOG_ERROR,
+        "the database has lost writes that were acknowledged: it is behind what this core committed"
+        " (a failover to an asynchronous standby, or a restored backup)",
+        LF_INT("turns", turns), LF_INT("writer", lane->writer.id));
 }
 
 /* The row is gone: what this core committed cannot be told any more. A turn in doubt stays in doubt for ever. */
@@ -302,7 +303,9 @@ static void writer_vanished(struct lane *lane)
     acknowledged_lost(lane, 1);
     if (lane->holds_turn && lane->in_doubt) {
         lane->lanes->core->metrics.uncertain++;
-        turn_fail(lane->turn, "UNCERTAIN the database lost this core's record: the command may have been executed");
+        turn_fail(
+            lane->turn,
+            "UNCERTAIN the database lost this core's record: the command may have been executed");
         lane->holds_turn = false;
     }
     claim(lane);
@@ -319,7 +322,9 @@ static void settle_recovered(struct lane *lane)
     const bool did = lane->in_doubt && committed == settled + 1;
     log_event(LOG_INFO, "the database is back", LF_INT("writer", lane->writer.id),
               LF_INT("epoch", lane->writer.epoch),
-              LF_STR("turn", !lane->in_doubt ? "none was in doubt" : did ? "had committed" : "had not committed"));
+              LF_STR("turn", !lane->in_doubt ? "none was in doubt"
+                             : did           ? "had committed"
+                                             : "had not committed"));
     if (did && lane->holds_turn) {
         turn_settle(lane->turn);
         lane->holds_turn = false;
@@ -424,11 +429,11 @@ static void on_lost(void *owner, unsigned slot, enum pg_loss loss, const char *w
         }
     }
     const bool news = first_failure || was_up;
-    if (news &&
-        (slot == 0 || l->was_ready)) /* at the start one speaks for all */
+    if (news && (slot == 0 || l->was_ready)) /* at the start one speaks for all */
         log_event(lane->kind == TURN_WRITE ? LOG_WARNING : LOG_INFO,
                   "no connection to the database; retrying",
-                  LF_STR("lane", lane->kind == TURN_WRITE ? "write" : "read"), LF_STR("error", why));
+                  LF_STR("lane", lane->kind == TURN_WRITE ? "write" : "read"),
+                  LF_STR("error", why));
 }
 
 /* --- timeouts ------------------------------------------------------------------------------------ */
@@ -436,7 +441,8 @@ static void on_lost(void *owner, unsigned slot, enum pg_loss loss, const char *w
 static bool write_lane_up(const struct lanes *l)
 {
     for (unsigned i = 0; i < l->count; i++)
-        if (l->lanes[i].kind == TURN_WRITE && (l->lanes[i].state == LANE_IDLE || l->lanes[i].state == LANE_RUNNING))
+        if (l->lanes[i].kind == TURN_WRITE &&
+            (l->lanes[i].state == LANE_IDLE || l->lanes[i].state == LANE_RUNNING))
             return true;
     return false;
 }
@@ -544,7 +550,9 @@ enum err lanes_new(struct core *core, const char *conninfo, const struct lanes_e
     l->lanes = mem_zalloc(l->count * sizeof(*l->lanes));
     for (unsigned i = 0; i < l->count; i++) {
         struct lane *lane = &l->lanes[i];
-        *lane = (struct lane){ .lanes = l, .index = i, .kind = i < l->count / 2 ? TURN_WRITE : TURN_READ };
+        *lane = (struct lane){ .lanes = l,
+                               .index = i,
+                               .kind = i < l->count / 2 ? TURN_WRITE : TURN_READ };
         lane->turn = turn_new(core, lane->kind, &(struct turn_owner){ on_turn_ended, lane });
     }
     l->tick = new_timer(l);
@@ -589,9 +597,9 @@ const char *lanes_state(const struct lanes *l)
 {
     if (write_lane_up(l))
         return "up";
-    return l->loss == PG_LOSS_READ_ONLY ? "read-only" :
-           l->loss == PG_LOSS_SCHEMA    ? "wrong schema" :
-                                          "connecting";
+    return l->loss == PG_LOSS_READ_ONLY ? "read-only"
+           : l->loss == PG_LOSS_SCHEMA  ? "wrong schema"
+                                        : "connecting";
 }
 
 size_t lanes_writers(const struct lanes *l, int64_t *ids, size_t max)

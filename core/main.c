@@ -78,6 +78,8 @@ static void on_database_ready(void *arg)
 static void on_database_fatal(void *arg, const char *why)
 {
     struct process *p = arg;
+    if (p->status != EXIT_SUCCESS)
+        return; /* each lane finds it; once is enough */
     fprintf(stderr, "cofre-core: --database: %s\n", why);
     p->status = EXIT_BAD_START;
     p->stopping = true;

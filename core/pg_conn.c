@@ -305,6 +305,7 @@ static void drop_with_pq_error(struct pg_conn *c)
 /* --- reading and writing ------------------------------------------------------------------ */
 
 static void on_socket(uv_poll_t *poll, int status, int events);
+static void on_timeout(uv_timer_t *timer);
 
 /* watch polls the connection's present socket; libpq may have changed it while connecting. */
 static void watch(struct pg_conn *c, int events)
@@ -456,15 +457,18 @@ void pg_conn_query(struct pg_conn *c, enum sql_id id, const struct pg_params *pa
         choose_row_mode(c);
 }
 
+/*
+ * Sends what the group holds. libpq may find here that the connection is gone, and close its socket; that is told by the
+ * timer: a call never calls back.
+ */
 void pg_conn_end_group(struct pg_conn *c, pg_group_fn *fn, void *arg)
 {
     ops_push(&c->ops, (struct op){ .on_end = fn, .arg = arg });
-    if (c->pg == NULL)
-        return;
-    PQpipelineSync(c->pg);
-    const int left = PQflush(c->pg);
-    /* On failure the socket is readable (end of file), and the loss is found there: never call back from here. */
-    watch(c, left == 1 ? UV_READABLE | UV_WRITABLE : UV_READABLE);
+    const int left = PQpipelineSync(c->pg) ? PQflush(c->pg) : -1;
+    if (left < 0 || PQsocket(c->pg) < 0)
+        uv_timer_start(c->timer, on_timeout, 0, 0);
+    else
+        watch(c, left ? UV_READABLE | UV_WRITABLE : UV_READABLE);
 }
 
 /* --- connecting --------------------------------------------------------------------------- */
@@ -635,9 +639,13 @@ static void on_socket(uv_poll_t *poll, int status, int events)
 static void on_timeout(uv_timer_t *timer)
 {
     struct pg_conn *c = timer->data;
-    pg_conn_drop(c, PG_LOSS_NETWORK,
-                 c->state == CONN_PREPARING ? "timeout while preparing statements"
-                                            : "timeout while connecting");
+    if (c->pg && PQstatus(c->pg) == CONNECTION_BAD)
+        drop_with_pq_error(c);
+    else
+        pg_conn_drop(c, PG_LOSS_NETWORK,
+                     c->state == CONN_READY       ? "cannot send to the server"
+                     : c->state == CONN_PREPARING ? "timeout while preparing statements"
+                                                  : "timeout while connecting");
 }
 
 /* start hands libpq the target, with the address that the name resolved to, so that it resolves nothing itself. */

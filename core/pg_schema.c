@@ -2,7 +2,9 @@
 #include "pg_schema.h"
 
 #include <libpq-fe.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "sql.h"
@@ -44,6 +46,22 @@ static enum err check_encoding(PGconn *pg)
     return ERR_INVALID;
 }
 
+/* A schema of a later release is left alone. */
+static enum err check_version(PGconn *pg)
+{
+    PGresult *r = PQexec(pg, "SELECT version FROM cofre.schema");
+    const bool known = PQresultStatus(r) == PGRES_TUPLES_OK && PQntuples(r) == 1;
+    const long version = known ? strtol(PQgetvalue(r, 0, 0), NULL, 10) : SQL_SCHEMA_VERSION;
+    PQclear(r);
+    if (version == SQL_SCHEMA_VERSION)
+        return ERR_OK;
+    fprintf(
+        stderr,
+        "cofre-core: the database has a cofre schema of version %ld; this cofre-core knows version %d alone\n",
+        version, SQL_SCHEMA_VERSION);
+    return ERR_INVALID;
+}
+
 static void ignore_notice(void *arg, const char *message)
 {
     (void)arg;
@@ -56,6 +74,8 @@ static enum err create(PGconn *pg)
         return complain(pg, "connect to the database");
     PQsetNoticeProcessor(pg, ignore_notice, NULL); /* "already exists, skipping" */
     enum err err = check_encoding(pg);
+    if (err == ERR_OK)
+        err = check_version(pg);
     if (err == ERR_OK)
         err = run(pg, sql_schema, "create the schema");
     if (err != ERR_OK)

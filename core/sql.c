@@ -192,9 +192,12 @@ const struct sql_row sql_rows[SQL_ID_COUNT] = {
                            " (SELECT 1 FROM cofre.entry AS e WHERE e.space = r.id)",
                            { PG_INT8 } },
     /* Rows of cores that are no more; a core that has nothing to write says now and then that it is there. */
-    [SQL_WRITER_SEEN] = {"writer_seen", "UPDATE cofre.writer SET seen_at = $1 WHERE id = ANY($2)",
-                         {PG_INT8, PG_INT8_ARRAY}},
-    [SQL_PURGE_WRITERS] = {"purge_writers", "DELETE FROM cofre.writer WHERE seen_at <= $1", {PG_INT8}},
+    [SQL_WRITER_SEEN] = { "writer_seen",
+                          "UPDATE cofre.writer SET seen_at = $1 WHERE id = ANY($2)",
+                          { PG_INT8, PG_INT8_ARRAY } },
+    [SQL_PURGE_WRITERS] = { "purge_writers",
+                            "DELETE FROM cofre.writer WHERE seen_at <= $1",
+                            { PG_INT8 } },
     [SQL_KEY_COUNTS] = { "key_counts",
                          "SELECT s.db, count(*), count(e.expires_at) FROM cofre.space AS s"
                          " JOIN cofre.entry AS e ON e.space = s.id"

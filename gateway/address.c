@@ -6,7 +6,9 @@
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 void address_text(const struct sockaddr_storage *addr, char out[ADDRESS_TEXT])
@@ -51,7 +53,8 @@ enum err address_parse(const char *text, struct sockaddr_storage *out, socklen_t
     char host[256];
     const char *port;
     if (split(text, host, sizeof(host), &port) != ERR_OK ||
-        strspn(port, "0123456789") != strlen(port) || strlen(port) > 5) {
+        strspn(port, "0123456789") != strlen(port) || strlen(port) > 5 ||
+        strtoul(port, NULL, 10) > UINT16_MAX) {
         return ERR_INVALID;
     }
     const struct addrinfo hints = { .ai_socktype = SOCK_STREAM,

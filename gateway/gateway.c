@@ -194,6 +194,15 @@ static void close_handle(uv_handle_t *handle, void *arg)
     }
 }
 
+static void release(struct gateway *g)
+{
+    tls_context_unref(g->reload.current);
+    ticket_keys_free(g->reload.tickets);
+    free(g->reload.workers);
+    free(g->fds);
+    free(g->bound);
+}
+
 static void finish(struct gateway *g)
 {
     for (size_t i = 0; i < g->reload.worker_count; i++) {
@@ -202,11 +211,7 @@ static void finish(struct gateway *g)
     uv_walk(&g->loop, close_handle, NULL);
     uv_run(&g->loop, UV_RUN_DEFAULT);
     uv_loop_close(&g->loop);
-    tls_context_unref(g->reload.current);
-    ticket_keys_free(g->reload.tickets);
-    free(g->reload.workers);
-    free(g->fds);
-    free(g->bound);
+    release(g);
     log_event(LOG_INFO, "stopped");
 }
 
@@ -219,6 +224,7 @@ int gateway_run(const struct gateway_options *o)
     atomic_init(&g.shared.connections, 0);
     atomic_init(&g.shared.linked, 0);
     if (prepare(&g, &why) != ERR_OK) {
+        release(&g);
         return bad_start(&why);
     }
     tls_context_log(g.reload.current, "loaded");

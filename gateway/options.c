@@ -115,7 +115,7 @@ enum err options_parse(struct gateway_options *out, int argc, char **argv)
 {
     static const char *const levels[] = { "debug", "info", "warning", "error", NULL };
     static const char *const formats[] = { "text", "json", NULL };
-    struct gateway_options o = {
+    *out = (struct gateway_options){
         .identity = "uri,dns,email,cn",
         .max_connections = 10000,
         .handshake_timeout_ms = 10000,
@@ -126,40 +126,41 @@ enum err options_parse(struct gateway_options *out, int argc, char **argv)
     };
     /* name, letter, kind, target, min, max, choices, argument, help, environment variable */
     const struct option rows[] = {
-        { "listen", 0, OPTION_LIST, &o.listen, 0, 0, NULL, "ADDR:PORT",
+        { "listen", 0, OPTION_LIST, &out->listen, 0, 0, NULL, "ADDR:PORT",
           "where clients connect; repeatable (127.0.0.1:6380)", NULL },
-        { "core", 0, OPTION_TEXT, &o.core, 0, 0, NULL, "PATH", "cofre-core's Unix socket", NULL },
-        { "cert", 0, OPTION_LIST, &o.cert, 0, 0, NULL, "FILE",
-          "our certificate and its chain, PEM; repeatable with --key", NULL },
-        { "key", 0, OPTION_LIST, &o.key, 0, 0, NULL, "FILE", "its private key, PEM", NULL },
-        { "client-ca", 0, OPTION_LIST, &o.client_ca, 0, 0, NULL, "FILE",
-          "CAs whose client certificates are let in, PEM", NULL },
-        { "client-pin", 0, OPTION_LIST, &o.client_pin, 0, 0, NULL, "FILE",
-          "client certificates let in by fingerprint, and nothing they issue, PEM", NULL },
-        { "crl", 0, OPTION_LIST, &o.crl, 0, 0, NULL, "FILE", "revocation lists, PEM", NULL },
-        { "identity", 0, OPTION_TEXT, &o.identity, 0, 0, NULL, "ORDER",
-          "which of a certificate's names is its identity", NULL },
-        { "workers", 0, OPTION_INT, &o.workers, 0, 256, NULL, "N", "threads; 0: one per CPU",
+        { "core", 0, OPTION_TEXT, &out->core, 0, 0, NULL, "PATH", "cofre-core's Unix socket",
           NULL },
-        { "max-connections", 0, OPTION_INT, &o.max_connections, 1, 1000000, NULL, "N",
+        { "cert", 0, OPTION_LIST, &out->cert, 0, 0, NULL, "FILE",
+          "our certificate and its chain, PEM; repeatable with --key", NULL },
+        { "key", 0, OPTION_LIST, &out->key, 0, 0, NULL, "FILE", "its private key, PEM", NULL },
+        { "client-ca", 0, OPTION_LIST, &out->client_ca, 0, 0, NULL, "FILE",
+          "CAs whose client certificates are let in, PEM", NULL },
+        { "client-pin", 0, OPTION_LIST, &out->client_pin, 0, 0, NULL, "FILE",
+          "client certificates let in by fingerprint, and nothing they issue, PEM", NULL },
+        { "crl", 0, OPTION_LIST, &out->crl, 0, 0, NULL, "FILE", "revocation lists, PEM", NULL },
+        { "identity", 0, OPTION_TEXT, &out->identity, 0, 0, NULL, "ORDER",
+          "which of a certificate's names is its identity", NULL },
+        { "workers", 0, OPTION_INT, &out->workers, 0, 256, NULL, "N", "threads; 0: one per CPU",
+          NULL },
+        { "max-connections", 0, OPTION_INT, &out->max_connections, 1, 1000000, NULL, "N",
           "clients at once, handshakes included", NULL },
-        { "handshake-timeout", 0, OPTION_SECONDS, &o.handshake_timeout_ms, 100, 3600000, NULL,
+        { "handshake-timeout", 0, OPTION_SECONDS, &out->handshake_timeout_ms, 100, 3600000, NULL,
           "SECONDS", "for a client to finish its handshake", NULL },
-        { "idle-timeout", 0, OPTION_SECONDS, &o.idle_timeout_ms, 0, 31536000000, NULL, "SECONDS",
+        { "idle-timeout", 0, OPTION_SECONDS, &out->idle_timeout_ms, 0, 31536000000, NULL, "SECONDS",
           "close a client that is silent for so long; 0: never", NULL },
-        { "drain-timeout", 0, OPTION_SECONDS, &o.drain_timeout_ms, 0, 3600000, NULL, "SECONDS",
+        { "drain-timeout", 0, OPTION_SECONDS, &out->drain_timeout_ms, 0, 3600000, NULL, "SECONDS",
           "to finish what was accepted when stopping", NULL },
-        { "max-request", 0, OPTION_BYTES, &o.max_request, 1024, 1073741824, NULL, "BYTES",
+        { "max-request", 0, OPTION_BYTES, &out->max_request, 1024, 1073741824, NULL, "BYTES",
           "largest request", NULL },
-        { "user", 0, OPTION_TEXT, &o.user, 0, 0, NULL, "NAME",
+        { "user", 0, OPTION_TEXT, &out->user, 0, 0, NULL, "NAME",
           "become this user once keys are read and ports are open", NULL },
-        { "keylog", 0, OPTION_TEXT, &o.keylog, 0, 0, NULL, "FILE",
+        { "keylog", 0, OPTION_TEXT, &out->keylog, 0, 0, NULL, "FILE",
           "write TLS secrets for Wireshark: debugging only", NULL },
-        { "check", 0, OPTION_FLAG, &o.check, 0, 0, NULL, NULL,
+        { "check", 0, OPTION_FLAG, &out->check, 0, 0, NULL, NULL,
           "load and check every file, say what they hold, and exit", NULL },
-        { "log-level", 0, OPTION_CHOICE, &o.log_level, 0, 0, levels, "LEVEL",
+        { "log-level", 0, OPTION_CHOICE, &out->log_level, 0, 0, levels, "LEVEL",
           "debug, info, warning or error", NULL },
-        { "log-format", 0, OPTION_CHOICE, &o.log_format, 0, 0, formats, "FORMAT", "text or json",
+        { "log-format", 0, OPTION_CHOICE, &out->log_format, 0, 0, formats, "FORMAT", "text or json",
           NULL },
     };
     const struct option_set set = {
@@ -177,14 +178,13 @@ enum err options_parse(struct gateway_options *out, int argc, char **argv)
     if (err != ERR_OK) {
         return err;
     }
-    if (identity_order_parse(o.identity, &o.identity_order) != ERR_OK) {
+    if (identity_order_parse(out->identity, &out->identity_order) != ERR_OK) {
         return complain("--identity takes uri, dns, email and cn, each at most once, with commas");
     }
-    err = check_together(&o, argc, argv);
+    err = check_together(out, argc, argv);
     if (err != ERR_OK) {
         return err;
     }
-    fill_defaults(&o);
-    *out = o;
+    fill_defaults(out);
     return ERR_OK;
 }
