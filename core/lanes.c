@@ -5,8 +5,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "turn.h"
@@ -14,14 +12,15 @@
 enum {
     TICK_MS = 100,
     SLOW_TURN_MS = 3, /* a turn that is out for so long is worth another lane */
-    HOLD_US = 200,    /* how long a read turn waits at most for sessions that are expected */
+    PLANS_KEPT_MS =
+        1000, /* a plan that was made while the table was small is wrong when it is large */
 };
 
 /*
- * How many waiting sessions are worth another lane beside those that run. A second read lane costs batching and gains
- * nothing but CPUs; a second write lane works while the first waits for the disk.
+ * How many waiting sessions are worth another lane beside those that run. More lanes make smaller turns, which cost more
+ * CPU each; they gain the CPUs that one backend leaves idle, and a write lane works while another waits for the disk.
  */
-static const size_t batch[] = { [TURN_READ] = 128, [TURN_WRITE] = 12 };
+static const size_t batch[] = { [TURN_READ] = 8, [TURN_WRITE] = 24 };
 
 enum lane_state {
     LANE_DOWN,       /* no connection */
@@ -41,19 +40,15 @@ struct lane {
     bool holds_turn;            /* the turn has units: running, or kept while the lane recovers */
     bool in_doubt;              /* of the held turn, or of one that was answered UNCERTAIN */
     struct store_writer writer; /* write lanes: the row that knows what committed */
+    uint64_t planned_ms;        /* when its backend last forgot its plans */
     struct store_writer recovered; /* what the database has just said of it */
 };
 
-/*
- * Sessions that wait for a turn. Under load, turns that start at the first arrival are small and dear: so a turn holds
- * for as many sessions as the last one had, and a few more, but not for long. A lone client is never held.
- */
+/* Sessions that wait for a turn, first come first. */
 struct waiting {
     struct session *first;
     struct session *last;
     size_t count;
-    size_t expected;   /* sessions that are worth waiting for */
-    uint64_t since_ns; /* when the first of them came, or the lane was free for them */
 };
 
 struct lanes {
@@ -69,17 +64,12 @@ struct lanes {
     enum pg_loss loss;  /* why a write lane was last lost */
     uv_timer_t *tick;
     uv_timer_t *slow;
-    uv_poll_t *hold; /* a timerfd: libuv's own timers count milliseconds */
-    int hold_fd;
-    bool holding; /* it is armed */
 };
 
 /* --- waiting sessions ----------------------------------------------------------------------- */
 
 static void waiting_add(struct waiting *w, struct session *s)
 {
-    if (w->count == 0)
-        w->since_ns = uv_hrtime();
     s->waiting.prev = w->last;
     s->waiting.next = NULL;
     if (w->last)
@@ -141,43 +131,38 @@ void lanes_forget(struct lanes *l, struct session *s)
 static void gather(struct lanes *l, struct lane *lane, enum turn_kind kind)
 {
     struct waiting *w = &l->waiting[kind];
-    size_t sessions = 0;
-    for (; w->first && turn_add(lane->turn, w->first); sessions++)
+    while (w->first && turn_add(lane->turn, w->first))
         set_place(l, w->first, SESSION_IN_TURN);
-    w->expected = sessions + sessions / 4;
     lane->holds_turn = true;
 }
 
-static void on_hold_over(uv_poll_t *poll, int status, int events)
+static void on_replanned(void *arg, enum pg_group_status status, const char *sqlstate,
+                         const char *message)
 {
-    struct lanes *l = poll->data;
-    uint64_t expirations;
-    (void)status;
-    (void)events;
-    l->holding = read(l->hold_fd, &expirations, sizeof(expirations)) < 0 &&
-                 l->holding; /* lanes_run comes next */
+    (void)arg;
+    (void)status; /* a server that does not know the statement plans in its own way */
+    (void)sqlstate;
+    (void)message;
 }
 
-/* hold says whether a turn should wait for more sessions, and sees to it that the loop wakes when it should not. */
-static bool hold(struct lanes *l, enum turn_kind kind)
+/* PostgreSQL keeps a prepared statement's plan until the next ANALYZE, however much the table has grown. */
+static void renew_plans(struct lane *lane, struct pg_conn *conn)
 {
-    const struct waiting *w = &l->waiting[kind];
-    const uint64_t held_us = (uv_hrtime() - w->since_ns) / 1000;
-    if (w->count >= w->expected || held_us >= HOLD_US)
-        return false;
-    if (!l->holding) {
-        const struct itimerspec when = { .it_value.tv_nsec = (long)(HOLD_US - held_us + 1) * 1000 };
-        l->holding = timerfd_settime(l->hold_fd, 0, &when, NULL) == 0;
-    }
-    return l->holding;
+    const uint64_t now = uv_now(lane->lanes->core->loop);
+    if (now - lane->planned_ms < PLANS_KEPT_MS)
+        return;
+    lane->planned_ms = now;
+    pg_conn_query(conn, SQL_DISCARD_PLANS, NULL, 0, NULL, NULL);
+    pg_conn_end_group(conn, on_replanned, NULL);
 }
 
 static void run(struct lanes *l, struct lane *lane)
 {
     const bool write = lane->kind == TURN_WRITE;
+    struct pg_conn *conn = pg_pool_conn(l->pool, lane->index);
     lane->state = LANE_RUNNING;
-    turn_run(lane->turn, pg_pool_conn(l->pool, lane->index), write ? &lane->writer : NULL,
-             !write && l->snapshot_next);
+    renew_plans(lane, conn);
+    turn_run(lane->turn, conn, write ? &lane->writer : NULL, !write && l->snapshot_next);
 }
 
 static struct lane *idle_lane(struct lanes *l, enum turn_kind kind)
@@ -219,8 +204,6 @@ static void run_kind(struct lanes *l, enum turn_kind kind)
                 uv_timer_start(l->slow, on_slow, SLOW_TURN_MS, 0);
             return;
         }
-        if (kind == TURN_READ && hold(l, kind))
-            return;
         gather(l, lane, kind);
         run(l, lane);
     }
@@ -366,7 +349,6 @@ static void on_turn_ended(void *arg, struct turn *t, enum turn_end end)
     const bool write = lane->kind == TURN_WRITE;
     switch (end) {
     case TURN_SETTLED:
-        l->waiting[write].since_ns = uv_hrtime();
         if (!write)
             l->snapshot_next = turn_wants_snapshot(t);
         lane->holds_turn = false;
@@ -557,11 +539,6 @@ enum err lanes_new(struct core *core, const char *conninfo, const struct lanes_e
     }
     l->tick = new_timer(l);
     l->slow = new_timer(l);
-    l->hold_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-    l->hold = mem_alloc(sizeof(*l->hold));
-    l->hold->data = l;
-    uv_poll_init(core->loop, l->hold, l->hold_fd);
-    uv_poll_start(l->hold, UV_READABLE, on_hold_over);
     *out = l;
     return ERR_OK;
 }
@@ -584,8 +561,6 @@ void lanes_free(struct lanes *l)
     pg_pool_free(l->pool);
     uv_close((uv_handle_t *)l->tick, free_handle);
     uv_close((uv_handle_t *)l->slow, free_handle);
-    uv_close((uv_handle_t *)l->hold, free_handle);
-    close(l->hold_fd);
     for (unsigned i = 0; i < l->count; i++)
         turn_free(l->lanes[i].turn);
     store_free(l->store);

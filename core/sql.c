@@ -170,6 +170,8 @@ const struct sql_row sql_rows[SQL_ID_COUNT] = {
                     "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint",
                     { 0 } },
 
+    [SQL_DISCARD_PLANS] = { "discard_plans", "DISCARD PLANS", { 0 } },
+
     /* $1 rows whose expiry is at least the grace period ago · $2 how many at once */
     [SQL_PURGE] = { "purge",
                     "DELETE FROM cofre.entry WHERE (space, key) IN (SELECT space, key FROM cofre.entry"
@@ -235,6 +237,11 @@ const char *const sql_schema_tuning[] = {
     " autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_scale_factor = 0.1)",
     "ALTER TABLE cofre.writer SET (fillfactor = 10, autovacuum_vacuum_scale_factor = 0,"
     " autovacuum_vacuum_threshold = 1000)",
+    /*
+     * Statistics of a small table ("each space has one row") must not lead to plans that look at every key of a space:
+     * all keys may be in one, and no key is there twice.
+     */
+    "ALTER TABLE cofre.entry ALTER COLUMN space SET (n_distinct = 1), ALTER COLUMN key SET (n_distinct = -1)",
     /* Values are stored as they come: no compression attempt on each write, and slices can be read alone. */
     "ALTER TABLE cofre.entry ALTER COLUMN value SET STORAGE EXTERNAL",
 };

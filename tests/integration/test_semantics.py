@@ -338,6 +338,22 @@ def test_a_prefix_is_a_range_of_the_index(new_stack, command):
     stack.core.start()
 
 
+def test_plans_outgrow_a_small_table(new_stack):
+    """Statistics that were taken while the table held one row lead to no scan of all keys when it holds many."""
+    stack = new_stack()
+    with stack.raw() as r:
+        r.ask("SET", "first", "v")
+        stack.sql("VACUUM ANALYZE cofre.entry")
+        r.ask("INCR", "second")
+        for n in range(0, 60000, 2000):
+            r.ask("MSET", *[x for m in range(n, n + 2000) for x in (f"many:{m}", "v")])
+        time.sleep(1.1)  # for the plans to be renewed
+        start = time.monotonic()
+        for n in range(300):
+            assert r.ask("GET", f"many:{n}") == b"v" and r.ask("INCR", f"n:{n % 7}") > 0
+        assert time.monotonic() - start < 3, "a scan of 60,000 keys takes 20 ms; a look-up does not"
+
+
 PAST = "600000"  # ms: later than any grace period
 
 
