@@ -107,7 +107,7 @@ static void fill_defaults(struct gateway_options *o)
     }
     if (o->workers == 0) {
         long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-        o->workers = cpus < 1 ? 1 : cpus;
+        o->workers = cpus < 1 ? 1 : (cpus + 1) / 2; /* the others are for the core and PostgreSQL */
     }
 }
 
@@ -140,8 +140,8 @@ enum err options_parse(struct gateway_options *out, int argc, char **argv)
         { "crl", 0, OPTION_LIST, &out->crl, 0, 0, NULL, "FILE", "revocation lists, PEM", NULL },
         { "identity", 0, OPTION_TEXT, &out->identity, 0, 0, NULL, "ORDER",
           "which of a certificate's names is its identity", NULL },
-        { "workers", 0, OPTION_INT, &out->workers, 0, 256, NULL, "N", "threads; 0: one per CPU",
-          NULL },
+        { "workers", 0, OPTION_INT, &out->workers, 0, 256, NULL, "N",
+          "threads; 0: one for two CPUs", NULL },
         { "max-connections", 0, OPTION_INT, &out->max_connections, 1, 1000000, NULL, "N",
           "clients at once, handshakes included", NULL },
         { "handshake-timeout", 0, OPTION_SECONDS, &out->handshake_timeout_ms, 100, 3600000, NULL,
