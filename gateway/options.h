@@ -26,7 +26,7 @@ struct gateway_options {
     const char *user;
     const char *keylog;
     struct identity_order identity_order;
-    int64_t workers; /* 0 in the options: one per CPU; resolved by options_parse */
+    int64_t workers; /* 0 in the options: one for two CPUs; resolved by options_parse */
     int64_t max_connections;
     int64_t handshake_timeout_ms;
     int64_t idle_timeout_ms; /* 0: never */
