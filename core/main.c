@@ -3,6 +3,7 @@
  * start are started, links are flushed; then the loop waits.
  */
 #include <grp.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -112,6 +113,16 @@ static enum err become(const struct options *o)
     return ERR_OK;
 }
 
+/*
+ * Buffers of long values come and go with each turn. From fresh mappings each would cost a page fault for every 4 KiB, a
+ * third of what a 1 MiB GET costs here; kept in the heap they do not. 32 MiB at most are kept free.
+ */
+static void keep_large_buffers(void)
+{
+    mallopt(M_MMAP_THRESHOLD, 4 * 1024 * 1024);
+    mallopt(M_TRIM_THRESHOLD, 32 * 1024 * 1024);
+}
+
 static void init_loop(struct process *p)
 {
     uv_loop_init(&p->loop);
@@ -196,6 +207,7 @@ int main(int argc, char **argv)
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     signal(SIGPIPE, SIG_IGN);
     srandom((unsigned)uv_hrtime());
+    keep_large_buffers();
     init_loop(p);
     p->core.options = options.core;
     p->core.identities = identity_table_new();

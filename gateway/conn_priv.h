@@ -21,7 +21,7 @@ enum {
     UNANSWERED_BYTES_HIGH = 1024 * 1024,
     UNANSWERED_BYTES_LOW = 512 * 1024,
     OUT_HIGH = 256 * 1024,
-    CREDIT = 256 * 1024,        /* reply bytes that may lie here for a client that does not read */
+    CREDIT = 1024 * 1024,       /* reply bytes that may lie here for a client that does not read */
     CREDIT_RETURN = CREDIT / 4, /* granted back in such portions */
 };
 
