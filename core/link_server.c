@@ -150,6 +150,8 @@ static void detach(struct session *s)
     pump_remove(l, s);
     remove_from_table(l, s);
     s->link = NULL;
+    if (s->life == SESSION_QUITTING)
+        request_free_all(&s->queue); /* nothing runs after QUIT */
     s->life = SESSION_GONE;
     buf_release(&s->out);
     if (s->place != SESSION_IN_TURN)

@@ -189,7 +189,8 @@ size_t session_watch_count(const struct session *s)
 
 void session_quit(struct session *s)
 {
-    s->life = SESSION_QUITTING;
+    if (s->life == SESSION_OPEN)
+        s->life = SESSION_QUITTING;
 }
 
 void session_reset(struct session *s)

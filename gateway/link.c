@@ -38,9 +38,10 @@ struct link {
     uv_timer_t timer; /* backoff while down, patience while greeting */
     uint64_t backoff_ms;
     bool outage_logged;
-    bool writing;  /* poll for room in the socket */
-    bool draining; /* the core stops: we have said that no more requests come */
-    uint8_t *in;   /* [0, filled): at most one incomplete frame between reads */
+    bool writing;      /* poll for room in the socket */
+    bool draining;     /* the core stops: no request is begun any more */
+    bool said_drained; /* and we have told it that none comes */
+    uint8_t *in;       /* [0, filled): at most one incomplete frame between reads */
     size_t filled;
     struct buf out;
 };
@@ -77,6 +78,15 @@ bool link_is_draining(const struct link *l)
     return l->draining;
 }
 
+/* The core answers what it was sent, then ends the link; our CLOSE tells it where that ends. */
+void link_say_drained(struct link *l)
+{
+    if (l->draining && !l->said_drained) {
+        l->said_drained = true;
+        frame_write(&l->out, &(struct frame){ .type = FRAME_CLOSE });
+    }
+}
+
 struct buf *link_out(struct link *l)
 {
     return &l->out;
@@ -101,6 +111,7 @@ static void drop_socket(struct link *l)
     l->filled = 0;
     l->writing = false;
     l->draining = false;
+    l->said_drained = false;
 }
 
 /* Half of the backoff is random, so that workers and gateways do not come back in step. */
@@ -214,15 +225,6 @@ static bool take_hello(struct link *l, const struct frame *f)
     return true;
 }
 
-/* The core answers what it was sent, then ends the link; our CLOSE tells it where that ends. */
-static void begin_draining(struct link *l)
-{
-    if (!l->draining) {
-        l->draining = true;
-        frame_write(&l->out, &(struct frame){ .type = FRAME_CLOSE });
-    }
-}
-
 static bool take_frame(struct link *l, const struct frame *f)
 {
     if (l->state == LINK_GREETING) {
@@ -236,7 +238,7 @@ static bool take_frame(struct link *l, const struct frame *f)
         return true;
     case FRAME_CLOSE:
         if (f->session == 0) {
-            begin_draining(l);
+            l->draining = true;
             return true;
         }
         l->events->on_frame(l->arg, f);

@@ -40,7 +40,8 @@ void link_close(struct link *l);
 
 bool link_is_up(const struct link *l);
 bool link_is_draining(const struct link *l); /* up, but no request may be appended any more */
-struct buf *link_out(struct link *l);        /* append whole frames, only while up */
-void link_flush(struct link *l);             /* once per loop turn */
+void link_say_drained(struct link *l); /* when draining: all that was begun has been appended */
+struct buf *link_out(struct link *l);  /* append whole frames, only while up */
+void link_flush(struct link *l);       /* once per loop turn */
 
 #endif

@@ -114,15 +114,19 @@ static const struct link_events link_events = {
 
 /* Once per loop turn: long requests take turns, and everything leaves in one write. */
 
-static void pump_parts(struct worker *w)
+/* pump_parts returns whether every long request has left. */
+static bool pump_parts(struct worker *w)
 {
-    struct conn *c;
-    while (link_is_up(w->link) && buf_len(link_out(w->link)) < PART_ROOM &&
-           (c = part_queue_pop(w->parts)) != NULL) {
+    while (link_is_up(w->link) && buf_len(link_out(w->link)) < PART_ROOM) {
+        struct conn *c = part_queue_pop(w->parts);
+        if (c == NULL) {
+            return true;
+        }
         if (conn_send_part(c)) {
             part_queue_push(w->parts, c);
         }
     }
+    return false;
 }
 
 static void unchoke(struct worker *w)
@@ -142,7 +146,9 @@ static void flush_link(uv_prepare_t *handle)
     if (w->ended) {
         return;
     }
-    pump_parts(w);
+    if (pump_parts(w)) {
+        link_say_drained(w->link);
+    }
     link_flush(w->link);
     if (w->choked && !link_is_draining(w->link) && buf_len(link_out(w->link)) < LINK_LOW) {
         unchoke(w);
