@@ -9,8 +9,7 @@
 #include <libpq-fe.h>
 #include <uv.h>
 
-#include "base/buf.h"
-#include "sql.h"
+#include "pg_params.h"
 
 struct pg_conn;
 
@@ -47,33 +46,6 @@ bool pg_conn_is_ready(const struct pg_conn *c);
 const char *pg_conn_server_version(const struct pg_conn *c);
 /* pg_conn_clock_offset: database's unix ms minus uv_now-style monotonic ms (uv_hrtime / 10^6), measured while connecting. */
 int64_t pg_conn_clock_offset(const struct pg_conn *c);
-
-/*
- * pg_params: parameters in PostgreSQL's binary format, built in one buffer that is used again.
- * Arrays: pg_array(oid, n), then n elements.
- */
-struct pg_params {
-    struct buf bytes;
-    int count;
-    int open_array; /* index of the array being filled, or -1 */
-    struct {
-        size_t offset;
-        int length; /* -1: NULL */
-    } param[SQL_MAX_PARAMS];
-};
-void pg_params_init(struct pg_params *p);
-void pg_params_clear(struct pg_params *p); /* also gives back what a large value needed */
-void pg_params_release(struct pg_params *p);
-void pg_null(struct pg_params *p);
-void pg_int4(struct pg_params *p, int32_t v);
-void pg_int8(struct pg_params *p, int64_t v);
-void pg_bytes(struct pg_params *p, struct slice s); /* bytea or text */
-void pg_array(struct pg_params *p, uint32_t element_oid, size_t n);
-void pg_elem_null(struct pg_params *p);
-void pg_elem_int2(struct pg_params *p, int16_t v);
-void pg_elem_int4(struct pg_params *p, int32_t v);
-void pg_elem_int8(struct pg_params *p, int64_t v);
-void pg_elem_bytes(struct pg_params *p, struct slice s);
 
 /*
  * Results, for whoever is not to call libpq itself (struct pg_result is libpq's PGresult): rows returned, rows that a

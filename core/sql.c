@@ -14,6 +14,20 @@
     "(" most " < 0 OR (SELECT count(*) FROM (SELECT 1 FROM cofre.entry WHERE space = " SPACE_OF( \
         keyspace, db) " AND " IN_RANGE(low, high) " LIMIT " most " + 1) AS r) > " most ")"
 
+/* What UPSERT and INSERT have in common; their parameters are explained at UPSERT. */
+#define INSERT_ENTRIES                                                                                                       \
+    "INSERT INTO cofre.entry AS e (space, key, hash, type, value, revision, expires_at, purge_at, modified_at, modified_by)" \
+    " SELECT coalesce($1, " SPACE_OF(                                                                                        \
+        "$2",                                                                                                                \
+        "$3") "), key, hash, type, value, (SELECT nextval('cofre.revision')),"                                               \
+              " expires_at, CASE WHEN type = 0 THEN $10 ELSE expires_at END, $10, modified_by"                               \
+              " FROM unnest($4, $5, $6, $7, $8, $9) AS u (key, hash, type, value, expires_at, modified_by)"
+#define INSERT_TYPES                                                                             \
+    {                                                                                            \
+        PG_INT4, PG_TEXT, PG_INT4, PG_BYTEA_ARRAY, PG_INT8_ARRAY, PG_INT2_ARRAY, PG_BYTEA_ARRAY, \
+            PG_INT8_ARRAY, PG_INT4_ARRAY, PG_INT8                                                \
+    }
+
 const struct sql_row sql_rows[SQL_ID_COUNT] = {
     [SQL_BEGIN] = { "begin", "BEGIN", { 0 } },
     [SQL_BEGIN_SNAPSHOT] = { "begin_snapshot",
@@ -63,33 +77,15 @@ const struct sql_row sql_rows[SQL_ID_COUNT] = {
      * that a TTL that is refreshed leaves the indexed column alone (HOT); a deleted row gets its grace period in full.
      */
     [SQL_UPSERT] = { "upsert",
-                     "INSERT INTO cofre.entry AS e (space, key, hash, type, value, revision, expires_at, purge_at,"
-                     " modified_at, modified_by)"
-                     " SELECT coalesce($1, " SPACE_OF(
-                         "$2",
-                         "$3") "), key, hash, type, value,"
-                               " (SELECT nextval('cofre.revision')), expires_at, CASE WHEN type = 0 THEN $10 ELSE expires_at END,"
-                               " $10, modified_by"
-                               " FROM unnest($4, $5, $6, $7, $8, $9) AS u (key, hash, type, value, expires_at, modified_by)"
-                               " ON CONFLICT (space, key) DO UPDATE SET type = excluded.type, value = excluded.value,"
-                               " revision = greatest(e.revision + 1, excluded.revision), expires_at = excluded.expires_at,"
-                               " purge_at = CASE WHEN excluded.type = 0 THEN excluded.purge_at WHEN excluded.purge_at IS NOT NULL"
-                               " THEN least(e.purge_at, excluded.purge_at) END,"
-                               " modified_at = excluded.modified_at, modified_by = excluded.modified_by",
-                     { PG_INT4, PG_TEXT, PG_INT4, PG_BYTEA_ARRAY, PG_INT8_ARRAY, PG_INT2_ARRAY,
-                       PG_BYTEA_ARRAY, PG_INT8_ARRAY, PG_INT4_ARRAY, PG_INT8 } },
+                     INSERT_ENTRIES
+                     " ON CONFLICT (space, key) DO UPDATE SET type = excluded.type, value = excluded.value,"
+                     " revision = greatest(e.revision + 1, excluded.revision), expires_at = excluded.expires_at,"
+                     " purge_at = CASE WHEN excluded.type = 0 THEN excluded.purge_at WHEN excluded.purge_at IS NOT NULL"
+                     " THEN least(e.purge_at, excluded.purge_at) END,"
+                     " modified_at = excluded.modified_at, modified_by = excluded.modified_by",
+                     INSERT_TYPES },
     /* For entries that were absent at Load: another core's insert makes this fail (23505) and the turn start again. */
-    [SQL_INSERT] = { "insert",
-                     "INSERT INTO cofre.entry (space, key, hash, type, value, revision, expires_at, purge_at,"
-                     " modified_at, modified_by)"
-                     " SELECT coalesce($1, " SPACE_OF(
-                         "$2",
-                         "$3") "), key, hash, type, value,"
-                               " (SELECT nextval('cofre.revision')), expires_at, CASE WHEN type = 0 THEN $10 ELSE expires_at END,"
-                               " $10, modified_by"
-                               " FROM unnest($4, $5, $6, $7, $8, $9) AS u (key, hash, type, value, expires_at, modified_by)",
-                     { PG_INT4, PG_TEXT, PG_INT4, PG_BYTEA_ARRAY, PG_INT8_ARRAY, PG_INT2_ARRAY,
-                       PG_BYTEA_ARRAY, PG_INT8_ARRAY, PG_INT4_ARRAY, PG_INT8 } },
+    [SQL_INSERT] = { "insert", INSERT_ENTRIES, INSERT_TYPES },
     /* Expiry alone, the value stays: $1 to $3 as above · $4 keys · $5 expiries · $6 identities · $7 time */
     [SQL_TOUCH] = { "touch",
                     "UPDATE cofre.entry AS e SET revision = greatest(e.revision + 1, (SELECT nextval('cofre.revision'))),"
