@@ -151,10 +151,7 @@ static void run_command(struct turn *t, struct session *s, struct request *r)
     struct resp_writer writer = { &t->replies, s->vars.protocol };
     struct call call = make_call(t, s, r, &s->vars);
     call.reply = &writer;
-    if (r->walk && r->walk->error)
-        resp_error(&writer, "%s", r->walk->error);
-    else
-        r->command->run(&call);
+    r->command->run(&call);
 }
 
 /* needs_walk: also notes whose, for apply_send_walk. */

@@ -259,11 +259,6 @@ void pg_pool_free(struct pg_pool *pool)
     free(pool);
 }
 
-unsigned pg_pool_size(const struct pg_pool *pool)
-{
-    return pool->size;
-}
-
 struct pg_conn *pg_pool_conn(struct pg_pool *pool, unsigned slot)
 {
     struct pg_conn *c = pool->slots[slot].conn;

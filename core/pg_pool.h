@@ -27,7 +27,6 @@ void pg_pool_start(struct pg_pool *pool);
 void pg_pool_stop(struct pg_pool *pool); /* closes everything and reconnects no more */
 void pg_pool_free(struct pg_pool *pool);
 
-unsigned pg_pool_size(const struct pg_pool *pool);
 struct pg_conn *pg_pool_conn(struct pg_pool *pool, unsigned slot); /* NULL while it is not ready */
 
 #endif

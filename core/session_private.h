@@ -11,7 +11,7 @@
 #include "request.h"
 #include "session.h"
 
-/* Where the session's units are. One setter: lanes.c's place(). */
+/* Where the session's units are. One setter: lanes.c's set_place(). */
 enum session_place {
     SESSION_IDLE,       /* no units */
     SESSION_WAIT_READ,  /* units, none of which writes: waits for a read turn */
