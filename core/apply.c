@@ -57,8 +57,8 @@ static void declare_unit(struct turn *t, struct session *s, struct request *r,
         return;
     }
     for (const struct watch *w = s->watches; w; w = w->next)
-        ws_want(t->ws, w->db, ws_copy(t->ws, w->key),
-                NEED_META); /* an UNWATCH in the body frees the watch */
+        ws_want(t->ws, w->db, ws_copy(t->ws, w->key), NEED_META)->exact =
+            true; /* an UNWATCH in the body frees the watch: its key is copied */
     for (struct request *b = r->body; b; b = b->next)
         declare_command(t, s, b, &vars);
 }

@@ -5,6 +5,7 @@
 #ifndef COFRE_APPLY_H
 #define COFRE_APPLY_H
 
+#include "cache.h"
 #include "turn.h"
 
 enum {
@@ -24,6 +25,26 @@ enum turn_step {
 };
 
 enum refused { REFUSED_CONFLICT, REFUSED_FENCE, REFUSED_READ_ONLY, REFUSED_ERROR };
+
+struct written {
+    struct entry *entry;
+    uint64_t began;
+};
+
+/* What a run of the turn does with the cache (turn_cache.c). */
+struct turn_cache {
+    bool used;   /* this run looks there */
+    bool missed; /* the last run found what did not hold: this one loads everything */
+    bool asked;
+    bool holds; /* the answer is in: what was found or loaded counts */
+    bool emptying;
+    struct cache_mark mark;
+    struct cache_others others; /* the answer */
+    struct cached **found;      /* pinned */
+    size_t found_count, found_cap;
+    struct written *written; /* in writing */
+    size_t written_count, written_cap;
+};
 
 /* One session's share of a turn. */
 struct part {
@@ -45,6 +66,7 @@ struct turn {
     enum turn_step step;
     struct working_set *ws;
     struct store *store;
+    struct turn_cache cache;
     struct buf replies;
     struct part *parts;
     size_t part_count, part_cap;

@@ -29,6 +29,11 @@ struct slice core_database_version(const struct core *core)
     return slice_of(core->server_version);
 }
 
+struct cache_figures core_cache(const struct core *core)
+{
+    return cache_figures(core->cache);
+}
+
 int64_t core_now_ms(const struct core *core)
 {
     return (int64_t)(uv_hrtime() / 1000000) + core->clock_offset;

@@ -5,6 +5,7 @@
 #define COFRE_CORE_H
 
 #include "base/buf.h"
+#include "cache.h"
 
 struct core;
 struct session;
@@ -15,6 +16,7 @@ struct core_options {
     int64_t max_value; /* bytes */
     int64_t databases; /* 16 */
     int64_t pool_size;
+    int64_t cache_size; /* bytes; 0: none */
     int64_t store_timeout_ms;
     const char *socket_path;
 };
@@ -40,7 +42,8 @@ struct core_metrics *core_metrics(struct core *core);
 /* core_database_state: one word for INFO: "up", "connecting", "read-only", "wrong schema". */
 const char *core_database_state(const struct core *core);
 struct slice core_database_version(const struct core *core); /* PostgreSQL's server_version */
-int64_t core_now_ms(const struct core *core);                /* unix ms on the database's clock */
+struct cache_figures core_cache(const struct core *core);
+int64_t core_now_ms(const struct core *core); /* unix ms on the database's clock */
 
 /* core_key_counts: INFO keyspace, at most 10 s old: keys and keys with expiry of a database; false past the last. */
 struct core_key_count {

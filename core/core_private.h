@@ -9,6 +9,7 @@
 #include "core.h"
 #include "identity.h"
 
+struct cache;
 struct lanes;
 struct link_server;
 struct expiry;
@@ -19,6 +20,8 @@ struct core {
     struct core_metrics metrics;
     struct identity_table *identities;
     struct lanes *lanes;
+    struct cache *cache;
+    uint64_t hash_seed; /* of all working sets */
     struct link_server *links;
     struct expiry *expiry;
     struct session *first_session; /* in order of id */

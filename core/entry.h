@@ -33,7 +33,10 @@ static inline uint32_t db_ref(uint32_t keyspace, uint32_t number)
     return keyspace << 16 | number;
 }
 
-enum { REVISION_UNKNOWN = -1 }; /* written in this turn: a new one, greater than before */
+enum {
+    REVISION_UNKNOWN = -1, /* written in this turn: a new one, greater than before */
+    ENTRY_OVER = 1,        /* the expires_at of a deleted entry: over by every core's clock */
+};
 
 struct entry {
     struct entry *bucket_next; /* working set's hash chain */
@@ -47,6 +50,8 @@ struct entry {
     enum entry_need wanted; /* how much the gathered commands need */
     bool row;               /* a row is there (perhaps expired or GONE); locked, in a write turn */
     bool withheld;          /* the value is longer than this step may load; .length is known */
+    bool cached;            /* it came from the cache, the database was not asked for it */
+    bool exact;             /* the revision itself is needed (WATCH) */
 
     /* what the commands made of it */
     bool exists; /* present and not expired; meaningful once loaded or written */

@@ -2,7 +2,6 @@
 #include "identity.h"
 
 #include <stdlib.h>
-#include <sys/random.h>
 
 enum { BUCKETS = 1024 };
 
@@ -14,8 +13,7 @@ struct identity_table {
 struct identity_table *identity_table_new(void)
 {
     struct identity_table *t = mem_zalloc(sizeof(*t));
-    if (getrandom(&t->seed, sizeof(t->seed), 0) != sizeof(t->seed))
-        abort();
+    t->seed = slice_random_seed();
     return t;
 }
 

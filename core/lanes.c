@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "cache.h"
 #include "turn.h"
 
 enum {
@@ -38,6 +39,7 @@ struct lane {
     enum lane_state state;
     struct turn *turn;          /* one for each lane, used again and again */
     bool holds_turn;            /* the turn has units: running, or kept while the lane recovers */
+    bool holds_cache;           /* from the loss of a turn until the lane is up again */
     bool in_doubt;              /* of the held turn, or of one that was answered UNCERTAIN */
     struct store_writer writer; /* write lanes: the row that knows what committed */
     uint64_t planned_ms;        /* when its backend last forgot its plans */
@@ -173,19 +175,24 @@ static struct lane *idle_lane(struct lanes *l, enum turn_kind kind)
     return NULL;
 }
 
-/* another_lane_pays: none of the kind runs yet, many sessions wait, or what runs is slow. */
+/*
+ * another_lane_pays: none of the kind runs yet, what runs is slow, or many sessions wait. Behind a turn that has all it
+ * needs in the cache any number may wait: it is back at once, and what it asks costs the same for all of them.
+ */
 static bool another_lane_pays(const struct lanes *l, enum turn_kind kind)
 {
     uint64_t oldest = 0;
     bool any = false;
+    bool quick = false;
     for (unsigned i = 0; i < l->count; i++) {
         if (l->lanes[i].kind != kind || l->lanes[i].state != LANE_RUNNING)
             continue;
         any = true;
+        quick = quick || turn_is_cached(l->lanes[i].turn);
         const uint64_t age = turn_age_ms(l->lanes[i].turn);
         oldest = age > oldest ? age : oldest;
     }
-    return !any || l->waiting[kind].count >= batch[kind] || oldest >= SLOW_TURN_MS;
+    return !any || oldest >= SLOW_TURN_MS || (!quick && l->waiting[kind].count >= batch[kind]);
 }
 
 static void on_slow(uv_timer_t *timer)
@@ -237,6 +244,9 @@ static void write_lane_idle(struct lane *lane)
     struct lanes *l = lane->lanes;
     lane->state = LANE_IDLE;
     lane->in_doubt = false;
+    if (lane->holds_cache)
+        cache_release(l->core->cache);
+    lane->holds_cache = false;
     if (!l->was_ready) {
         l->was_ready = true;
         l->events.ready(l->events.arg);
@@ -356,6 +366,9 @@ static void on_turn_ended(void *arg, struct turn *t, enum turn_end end)
         break;
     case TURN_LOST: /* the pool reports the connection next */
         lane->in_doubt = lane->in_doubt || turn_in_doubt(t);
+        if (write && !lane->holds_cache)
+            cache_hold(l->core->cache);
+        lane->holds_cache = write;
         if (!write) {
             turn_put_back(t);
             lane->holds_turn = false;
@@ -402,6 +415,7 @@ static void on_lost(void *owner, unsigned slot, enum pg_loss loss, const char *w
     struct lane *lane = &l->lanes[slot];
     const bool was_up = lane->state != LANE_DOWN || lane->holds_turn;
     lane->state = LANE_DOWN;
+    cache_clear(l->core->cache); /* the next server may be another one, and behind */
     if (lane->kind == TURN_WRITE) {
         l->loss = loss;
         l->core->metrics.connections_lost++;

@@ -191,6 +191,7 @@ static void release(struct process *p)
     uv_walk(&p->loop, close_handle, NULL);
     uv_run(&p->loop, UV_RUN_DEFAULT);
     uv_loop_close(&p->loop);
+    cache_free(p->core.cache);
     identity_table_free(p->core.identities);
     buf_release(&p->core.scratch);
 }
@@ -210,6 +211,8 @@ int main(int argc, char **argv)
     keep_large_buffers();
     init_loop(p);
     p->core.options = options.core;
+    p->core.hash_seed = slice_random_seed();
+    p->core.cache = cache_new((size_t)options.core.cache_size);
     p->core.identities = identity_table_new();
     buf_init(&p->core.scratch, SCRATCH_MAX);
     p->core.metrics.started_ms = (int64_t)(uv_hrtime() / 1000000);

@@ -48,6 +48,12 @@ const struct sql_row sql_rows[SQL_ID_COUNT] = {
                      "INSERT INTO cofre.writer (epoch, turn, seen_at) VALUES (1, 0, $1) RETURNING id, epoch, turn",
                      { PG_INT8 } },
 
+    /* Each write of another core makes one of these greater, and none of them smaller (cache.h). */
+    [SQL_OTHERS] = { "others",
+                     "SELECT coalesce(sum(turn), 0)::bigint, count(*), coalesce(max(id), 0)"
+                     " FROM cofre.writer WHERE id <> ALL($1)",
+                     { PG_INT8_ARRAY } },
+
     [SQL_LOAD] = { "load",
                    "SELECT key, revision, expires_at, octet_length(value),"
                    " CASE WHEN octet_length(value) <= $4 THEN value END"

@@ -20,6 +20,7 @@ enum sql_id {
     SQL_FENCE,
     SQL_RECOVER,
     SQL_WRITER,
+    SQL_OTHERS,
     SQL_LOAD,
     SQL_LOAD_LOCKED,
     SQL_LOAD_LARGE,

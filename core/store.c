@@ -26,9 +26,6 @@ struct load {
     struct entry *entries[];
 };
 
-/* Over by every core's clock. */
-static const int64_t GONE_EXPIRY = 1;
-
 struct space {
     uint32_t db;
     int32_t id;
@@ -219,6 +216,21 @@ void store_fence(struct store *s, const struct store_writer *writer, int64_t tur
     pg_int8(&s->params, turn);
     pg_int8(&s->params, s->now_ms);
     query(s, SQL_FENCE, NULL, NULL);
+}
+
+static bool on_others(void *arg, PGresult *r)
+{
+    struct cache_others *out = arg;
+    *out = (struct cache_others){ pg_get_int(r, 0, 0), pg_get_int(r, 0, 1), pg_get_int(r, 0, 2) };
+    return false;
+}
+
+void store_others(struct store *s, const int64_t *own, size_t count, struct cache_others *out)
+{
+    pg_array(&s->params, PG_INT8, count);
+    for (size_t i = 0; i < count; i++)
+        pg_elem_int8(&s->params, own[i]);
+    query(s, SQL_OTHERS, on_others, out);
 }
 
 /* --- load --------------------------------------------------------------------------------- */
@@ -465,7 +477,7 @@ static enum entry_type entry_type(const struct entry *e)
 static void put_expiry(struct store *s, const struct entry *e)
 {
     if (!e->exists)
-        pg_elem_int8(&s->params, GONE_EXPIRY);
+        pg_elem_int8(&s->params, ENTRY_OVER);
     else if (e->expires_at == 0)
         pg_elem_null(&s->params);
     else

@@ -6,6 +6,7 @@
 #ifndef COFRE_STORE_H
 #define COFRE_STORE_H
 
+#include "cache.h"
 #include "pg_conn.h"
 #include "walk.h"
 #include "working_set.h"
@@ -33,6 +34,9 @@ struct store_writer {
 void store_claim(struct store *s, struct pg_conn *conn, int64_t now_ms, struct store_writer *out);
 void store_recover(struct store *s, struct pg_conn *conn, struct store_writer *out);
 void store_fence(struct store *s, const struct store_writer *writer, int64_t turn);
+
+/* store_others queues the question what the writers' rows that are not `own` say (cache.h). */
+void store_others(struct store *s, const int64_t *own, size_t count, struct cache_others *out);
 
 void store_begin(struct store *s, bool snapshot);
 void store_commit(struct store *s);

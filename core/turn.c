@@ -12,6 +12,7 @@
 #include "dispatch.h"
 #include "lanes.h"
 #include "link_server.h"
+#include "turn_cache.h"
 
 enum {
     UNITS_MAX = 2048,             /* commands and transactions of one turn */
@@ -25,7 +26,7 @@ struct turn *turn_new(struct core *core, enum turn_kind kind, const struct turn_
     t->core = core;
     t->kind = kind;
     t->owner = *owner;
-    t->ws = working_set_new();
+    t->ws = working_set_new(core->hash_seed);
     t->store = store_new();
     buf_init(&t->replies, TURN_REPLIES_MAX);
     return t;
@@ -35,6 +36,9 @@ void turn_free(struct turn *t)
 {
     if (t == NULL)
         return;
+    turn_cache_stop(t);
+    free(t->cache.found);
+    free(t->cache.written);
     store_free(t->store);
     working_set_free(t->ws);
     buf_release(&t->replies);
@@ -81,6 +85,11 @@ bool turn_in_doubt(const struct turn *t)
     return t->step == STEP_COMMITTING;
 }
 
+bool turn_is_cached(const struct turn *t)
+{
+    return t->cache.found_count > 0 && t->cache.found_count == ws_count(t->ws);
+}
+
 uint64_t turn_age_ms(const struct turn *t)
 {
     return uv_now(t->core->loop) - t->started_ms;
@@ -101,6 +110,7 @@ static void empty(struct turn *t)
     t->snapshot_units = false;
     t->restarts = 0;
     t->step = STEP_IDLE;
+    turn_cache_stop(t);
     store_reset(t->store);
     working_set_reset(t->ws);
     if (t->replies.cap > 1024 * 1024)
@@ -156,9 +166,18 @@ static void count(struct turn *t)
     }
 }
 
+static void undo(struct turn *t)
+{
+    apply_rewind(t);
+    turn_cache_stop(t);
+    store_reset(t->store);
+    working_set_reset(t->ws);
+}
+
 void turn_settle(struct turn *t)
 {
     count(t);
+    turn_cache_settle(t);
     for (size_t i = 0; i < t->part_count; i++)
         answer(t, &t->parts[i]);
     empty(t);
@@ -166,7 +185,7 @@ void turn_settle(struct turn *t)
 
 void turn_fail(struct turn *t, const char *error)
 {
-    buf_clear(&t->replies);
+    undo(t);
     for (size_t i = 0; i < t->part_count; i++) {
         struct part *p = &t->parts[i];
         struct resp_writer w = { &t->replies, p->session->vars.protocol };
@@ -174,17 +193,9 @@ void turn_fail(struct turn *t, const char *error)
         for (p->done = 0; p->done < p->units.count; p->done++)
             resp_error(&w, "%s", error);
         p->reply_len = buf_len(&t->replies) - p->reply_start;
-        p->session->vars = p->vars;
         t->core->metrics.errors += p->done;
     }
     turn_settle(t);
-}
-
-static void undo(struct turn *t)
-{
-    apply_rewind(t);
-    store_reset(t->store);
-    working_set_reset(t->ws);
 }
 
 void turn_put_back(struct turn *t)
@@ -301,12 +312,18 @@ static void begin(struct turn *t)
     t->begun = true;
 }
 
+/* load asks for what is not known yet; false when there is nothing to ask. */
 static bool load(struct turn *t)
 {
-    if (!apply_has_loads(t))
+    turn_cache_find(t);
+    const bool loads = apply_has_loads(t);
+    if (!loads && t->cache.found_count == 0)
         return false;
-    begin(t);
-    store_load(t->store, t->kind == TURN_WRITE, TURN_LOAD_BUDGET);
+    if (loads) {
+        begin(t);
+        store_load(t->store, t->kind == TURN_WRITE, TURN_LOAD_BUDGET);
+    }
+    turn_cache_ask(t);
     send_step(t, STEP_LOADING);
     return true;
 }
@@ -321,6 +338,9 @@ static void load_withheld(struct turn *t)
 static void walk(struct turn *t)
 {
     begin(t);
+    turn_cache_writing(t);
+    if (walk_empties(t->walk_request->walk->kind))
+        turn_cache_emptying(t);
     t->walk_saved = store_save(t->store) > 0;
     apply_send_walk(t);
     send_step(t, STEP_WALKING);
@@ -331,6 +351,7 @@ static void commit(struct turn *t)
 {
     if (!t->begun)
         store_fence(t->store, t->writer, t->number);
+    turn_cache_writing(t);
     store_save(t->store);
     if (t->begun)
         store_commit(t->store);
@@ -379,10 +400,14 @@ static void next_step(struct turn *t)
         apply(t);
         break;
     case STEP_LOADING:
-        apply(t);
+        if (turn_cache_holds(t))
+            apply(t);
+        else
+            turn_run(t, t->conn, t->writer, t->snapshot);
         break;
     case STEP_COMMITTING:
         t->writer->turn = t->number;
+        (void)turn_cache_holds(t);
         settled(t);
         break;
     case STEP_CLOSING:
@@ -418,6 +443,7 @@ void turn_run(struct turn *t, struct pg_conn *conn, struct store_writer *writer,
     t->wants_snapshot = false;
     t->step = STEP_NAMING;
     t->now_ms = core_now_ms(t->core);
+    turn_cache_start(t);
     store_use(t->store, conn, t->ws, t->now_ms);
     if (!name_identities(t))
         next_step(t);

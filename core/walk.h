@@ -19,6 +19,12 @@ enum walk_kind {
     WALK_FLUSH_ALL,
 };
 
+/* walk_empties: it takes keys away that it does not name. */
+static inline bool walk_empties(enum walk_kind kind)
+{
+    return kind == WALK_FLUSH_DB || kind == WALK_FLUSH_ALL;
+}
+
 struct walk_row {
     struct slice key;
     struct slice value; /* FIND only */

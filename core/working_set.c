@@ -7,7 +7,6 @@
 #include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 enum {
     CHUNK_SIZE = 256 * 1024,
@@ -45,22 +44,13 @@ struct working_set {
     struct chunk *large;
 };
 
-static uint64_t random_seed(void)
-{
-    uint64_t seed = 0;
-    if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed)) {
-        abort(); /* cannot be: 8 bytes are never cut short once the pool is ready, getrandom(2) */
-    }
-    return seed;
-}
-
-struct working_set *working_set_new(void)
+struct working_set *working_set_new(uint64_t seed)
 {
     struct working_set *ws = mem_zalloc(sizeof(*ws));
     ws->buckets = mem_zalloc(BUCKETS_MIN * sizeof(struct entry *));
     ws->mask = BUCKETS_MIN - 1;
     ws->last = &ws->first;
-    ws->seed = random_seed();
+    ws->seed = seed;
     return ws;
 }
 

@@ -10,7 +10,8 @@
 
 struct working_set;
 
-struct working_set *working_set_new(void);
+/* working_set_new: seed is slice_random_seed's; sets with the same one give entries the same hash. */
+struct working_set *working_set_new(uint64_t seed);
 void working_set_free(struct working_set *ws);
 void working_set_reset(struct working_set *ws); /* empties it, keeps a moderate amount of memory */
 

@@ -20,7 +20,7 @@ command_fn run_incr, run_decr, run_incrby, run_decrby, run_incrbyfloat;
 
 /* keys.c */
 command_fn run_del, run_exists, run_type, run_rename, run_renamenx, run_copy;
-command_needs_fn needs_rename, needs_copy;
+command_needs_fn needs_rename, needs_copy, needs_watch;
 
 /* expire.c */
 command_fn run_expire, run_pexpire, run_expireat, run_pexpireat;

@@ -26,6 +26,11 @@ static int64_t store_timeout(const struct core_options *options)
     return options->store_timeout_ms / 1000;
 }
 
+static int64_t cache_size(const struct core_options *options)
+{
+    return options->cache_size;
+}
+
 static int64_t pool_size(const struct core_options *options)
 {
     return options->pool_size;
@@ -44,6 +49,7 @@ static const struct parameter {
     { "appendfsync", "always", NULL }, /* a reply means that it is stored */
     { "appendonly", "yes", NULL },
     { "bind", "", NULL },
+    { "cofre-cache-size", NULL, cache_size },
     { "cofre-max-key", NULL, max_key },
     { "cofre-max-value", NULL, max_value },
     { "cofre-pool-size", NULL, pool_size },

@@ -184,6 +184,13 @@ static void add_cofre(struct call *call, struct buf *out)
     add_number(out, "turns_recovered", m->turns_recovered);
     add_number(out, "units_write", m->units_write);
     add_number(out, "units_read", m->units_read);
+    const struct cache_figures cache = core_cache(call->core);
+    add_number(out, "cache_max_bytes", cache.max_bytes);
+    add_number(out, "cache_bytes", cache.bytes);
+    add_number(out, "cache_entries", cache.entries);
+    add_number(out, "cache_hits", cache.hits);
+    add_number(out, "cache_misses", cache.misses);
+    add_number(out, "cache_forgotten", cache.forgotten);
     add_number(out, "replies_uncertain", m->uncertain);
     add_number(out, "turns_lost_by_failover", m->acknowledged_lost);
     add_gateways(call, out);

@@ -30,6 +30,12 @@ void run_discard(struct call *call)
     resp_ok(call->reply);
 }
 
+void needs_watch(const struct call *call)
+{
+    for (uint32_t i = 1; i < call->argc; i++)
+        ws_want(call->ws, call->db, call->argv[i], NEED_META)->exact = true;
+}
+
 /* run_watch remembers what the keys are now; EXEC compares it under the turn's locks. */
 void run_watch(struct call *call)
 {

@@ -5,6 +5,8 @@
 #include "base/slice.h"
 
 #include <endian.h>
+#include <stdlib.h>
+#include <sys/random.h>
 
 static uint8_t lower(uint8_t c)
 {
@@ -289,6 +291,14 @@ static inline void sip_word(struct sip *v, uint64_t word)
     v->d ^= word;
     sip_round(v);
     v->a ^= word;
+}
+
+uint64_t slice_random_seed(void)
+{
+    uint64_t seed = 0;
+    if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
+        abort(); /* cannot be: 8 bytes are never cut short once the pool is ready, getrandom(2) */
+    return seed;
 }
 
 uint64_t slice_hash(struct slice s, uint64_t seed)

@@ -72,5 +72,6 @@ size_t slice_glob_prefix(struct slice pattern);
  * Tables that outsiders can fill use a random seed.
  */
 uint64_t slice_hash(struct slice s, uint64_t seed);
+uint64_t slice_random_seed(void);
 
 #endif

@@ -58,6 +58,12 @@ struct slice core_database_version(const struct core *core)
     return SLICE("15.0");
 }
 
+struct cache_figures core_cache(const struct core *core)
+{
+    (void)core;
+    return (struct cache_figures){ .hits = 3, .max_bytes = 1024 };
+}
+
 int64_t core_now_ms(const struct core *core)
 {
     return core->now_ms;
@@ -204,8 +210,8 @@ void session_reset(struct session *s)
 struct fake *fake_new(void)
 {
     struct fake *f = mem_zalloc(sizeof(*f));
-    f->ws = working_set_new();
-    f->memory = working_set_new();
+    f->ws = working_set_new(1);
+    f->memory = working_set_new(1);
     buf_init(&f->reply, SIZE_MAX / 2);
     f->core = (struct core){
         .options = { .max_key = 2000, .max_value = 16 << 20, .databases = 16, .pool_size = 4 },

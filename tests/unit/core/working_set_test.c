@@ -13,7 +13,7 @@
 
 static int setup(void **state)
 {
-    *state = working_set_new();
+    *state = working_set_new(1);
     ws_begin_unit(*state, 1000, 7);
     return 0;
 }
