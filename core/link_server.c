@@ -21,6 +21,7 @@ enum {
     READ_SIZE = 256 * 1024,
     OUT_HIGH = 1024 * 1024, /* above this, replies wait in their sessions */
     OUT_LOW = 256 * 1024,   /* below this, waiting replies are pumped */
+    SOCKET_ROOM = 1024 * 1024,
     TABLE_MIN = 256,
     STATS_MAX = 64,
 };
@@ -165,24 +166,28 @@ static uint8_t closing_flag(const struct session *s)
     return s->life == SESSION_QUITTING ? FRAME_CLOSING : 0;
 }
 
-/* pump_session sends one frame of what waits; the last one says how many requests it completes. */
-static void pump_session(struct link *l, struct session *s)
+/* send_piece sends as much as one frame and the credit allow; the last piece says how many requests it completes. */
+static size_t send_piece(struct link *l, struct session *s, struct slice bytes, uint32_t answered)
 {
-    size_t n = buf_len(&s->out);
-    n = n < FRAME_MAX_PAYLOAD ? n : FRAME_MAX_PAYLOAD;
+    size_t n = bytes.len < FRAME_MAX_PAYLOAD ? bytes.len : FRAME_MAX_PAYLOAD;
     n = (int64_t)n < s->credit ? n : (size_t)s->credit;
-    const bool last = n == buf_len(&s->out);
+    const bool last = n == bytes.len;
     const struct frame frame = {
         .type = FRAME_REPLY,
         .flags = last ? closing_flag(s) : FRAME_MORE,
-        .answered = last ? (uint16_t)s->out_answered : 0,
+        .answered = last ? (uint16_t)answered : 0,
         .session = s->wire_id,
-        .payload = { s->out.p + s->out.start, n },
+        .payload = { bytes.p, n },
     };
     frame_write(&l->out, &frame);
     s->credit -= (int64_t)n;
-    buf_consume(&s->out, n);
-    if (!last)
+    return n;
+}
+
+static void pump_session(struct link *l, struct session *s)
+{
+    buf_consume(&s->out, send_piece(l, s, buf_slice(&s->out), s->out_answered));
+    if (buf_len(&s->out) > 0)
         return;
     s->out_answered = 0;
     buf_release(&s->out);
@@ -217,14 +222,12 @@ void link_reply(struct session *s, struct slice bytes, uint32_t answered)
     struct link *l = s->link;
     if (l == NULL)
         return;
-    const bool direct = buf_len(&s->out) == 0 && bytes.len <= FRAME_MAX_PAYLOAD &&
-                        (int64_t)bytes.len <= s->credit && buf_len(&l->out) < OUT_HIGH;
-    if (direct) {
-        s->credit -= (int64_t)bytes.len;
-        const struct frame frame = { FRAME_REPLY, closing_flag(s), (uint16_t)answered, s->wire_id,
-                                     bytes };
-        frame_write(&l->out, &frame);
-        return;
+    while (buf_len(&s->out) == 0 && buf_len(&l->out) < OUT_HIGH &&
+           (s->credit > 0 || bytes.len == 0)) {
+        const size_t n = send_piece(l, s, bytes, answered);
+        bytes = (struct slice){ bytes.p + n, bytes.len - n };
+        if (bytes.len == 0) /* a reply without bytes is a frame too */
+            return;
     }
     buf_append_slice(&s->out, bytes);
     s->out_answered += answered;
@@ -494,23 +497,26 @@ static void on_written(uv_write_t *request, int status)
         close_link(l, uv_strerror(status));
 }
 
-static void flush(struct link *l)
+/* try_flush gives the socket what it takes at once; true when it took everything. */
+static bool try_flush(struct link *l)
 {
-    pump_link(l);
-    if (l->write_busy || buf_len(&l->out) == 0)
-        return;
     uv_buf_t bytes = uv_buf_init((char *)l->out.p + l->out.start, (unsigned)buf_len(&l->out));
     const int n = uv_try_write((uv_stream_t *)&l->pipe, &bytes, 1);
     if (n > 0) {
         l->server->core->metrics.link_bytes_out += (uint64_t)n;
         buf_consume(&l->out, (size_t)n);
     }
-    if (buf_len(&l->out) == 0)
-        return;
+    return buf_len(&l->out) == 0;
+}
+
+/* flush_later leaves the rest to the loop, which tells when it is written. */
+static void flush_later(struct link *l)
+{
     const struct buf swap = l->writing;
     l->writing = l->out;
     l->out = swap;
-    bytes = uv_buf_init((char *)l->writing.p + l->writing.start, (unsigned)buf_len(&l->writing));
+    uv_buf_t bytes =
+        uv_buf_init((char *)l->writing.p + l->writing.start, (unsigned)buf_len(&l->writing));
     l->write_busy = true;
     l->server->core->metrics.link_bytes_out += buf_len(&l->writing);
     const int rc = uv_write(&l->write, (uv_stream_t *)&l->pipe, &bytes, 1, on_written);
@@ -518,6 +524,17 @@ static void flush(struct link *l)
         l->write_busy = false;
         close_link(l, uv_strerror(rc));
     }
+}
+
+/* As long as the socket takes everything, nothing would wake us for the replies that wait: go on at once. */
+static void flush(struct link *l)
+{
+    do {
+        pump_link(l);
+        if (l->write_busy || buf_len(&l->out) == 0)
+            return;
+    } while (try_flush(l));
+    flush_later(l);
 }
 
 void link_server_flush(struct link_server *ls)
@@ -570,6 +587,8 @@ static void on_connection(uv_stream_t *listener, int status)
         uv_close((uv_handle_t *)&l->pipe, free_link);
         return;
     }
+    int room = SOCKET_ROOM; /* the kernel gives what it may (net.core.wmem_max) */
+    uv_send_buffer_size((uv_handle_t *)&l->pipe, &room);
     grow_table(l);
     l->next = ls->links;
     ls->links = l;

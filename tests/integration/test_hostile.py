@@ -401,3 +401,20 @@ def test_an_oversize_handshake(shared):
             s.settimeout(3)
             while s.recv(1000):
                 pass
+
+
+def test_long_replies_of_many_clients_flow_without_pauses(new_stack):
+    """Each reply is more than the link's socket takes at once: the rest must not wait for the loop's next timer."""
+    stack = new_stack()
+    with contextlib.ExitStack() as exits:
+        clients = [exits.enter_context(stack.raw(timeout=60)) for _ in range(16)]
+        value = b"x" * (1 << 20)
+        assert clients[0].ask("SET", "k", value) == "OK"
+        began = time.monotonic()
+        for _ in range(4):
+            for c in clients:
+                c.send("GET", "k")
+            for c in clients:
+                assert c.read() == value
+        took = time.monotonic() - began
+    assert took < (20 if SANITIZED else 4), f"64 MiB took {took:.1f} s"
