@@ -14,19 +14,33 @@
     "(" most " < 0 OR (SELECT count(*) FROM (SELECT 1 FROM cofre.entry WHERE space = " SPACE_OF( \
         keyspace, db) " AND " IN_RANGE(low, high) " LIMIT " most " + 1) AS r) > " most ")"
 
+/* One row for each element of the arrays; in the select list, where PostgreSQL needs no tuplestore for each of them. */
+#define ENTRY_ROWS                                                                            \
+    "(SELECT unnest($4) AS key, unnest($5) AS hash, unnest($6) AS type, unnest($7) AS value," \
+    " unnest($8) AS expires_at, unnest($9) AS modified_by) AS u"
+
 /* What UPSERT and INSERT have in common; their parameters are explained at UPSERT. */
 #define INSERT_ENTRIES                                                                                                       \
     "INSERT INTO cofre.entry AS e (space, key, hash, type, value, revision, expires_at, purge_at, modified_at, modified_by)" \
     " SELECT coalesce($1, " SPACE_OF(                                                                                        \
         "$2",                                                                                                                \
         "$3") "), key, hash, type, value, (SELECT nextval('cofre.revision')),"                                               \
-              " expires_at, CASE WHEN type = 0 THEN $10 ELSE expires_at END, $10, modified_by"                               \
-              " FROM unnest($4, $5, $6, $7, $8, $9) AS u (key, hash, type, value, expires_at, modified_by)"
-#define INSERT_TYPES                                                                             \
-    {                                                                                            \
-        PG_INT4, PG_TEXT, PG_INT4, PG_BYTEA_ARRAY, PG_INT8_ARRAY, PG_INT2_ARRAY, PG_BYTEA_ARRAY, \
-            PG_INT8_ARRAY, PG_INT4_ARRAY, PG_INT8                                                \
-    }
+              " expires_at, CASE WHEN type = 0 THEN $10 ELSE expires_at END, $10, modified_by FROM " ENTRY_ROWS
+#define OR_UPDATE                                                                                       \
+    " ON CONFLICT (space, key) DO UPDATE SET type = excluded.type, value = excluded.value,"             \
+    " revision = greatest(e.revision + 1, excluded.revision), expires_at = excluded.expires_at,"        \
+    " purge_at = CASE WHEN excluded.type = 0 THEN excluded.purge_at WHEN excluded.purge_at IS NOT NULL" \
+    " THEN least(e.purge_at, excluded.purge_at) END,"                                                   \
+    " modified_at = excluded.modified_at, modified_by = excluded.modified_by"
+#define INSERT_TYPES                                                                         \
+    PG_INT4, PG_TEXT, PG_INT4, PG_BYTEA_ARRAY, PG_INT8_ARRAY, PG_INT2_ARRAY, PG_BYTEA_ARRAY, \
+        PG_INT8_ARRAY, PG_INT4_ARRAY, PG_INT8
+
+/* The fence: f has one row if the writer's is as expected; another number of them divides by zero. */
+#define FENCE(id, epoch, turn, now)                                                        \
+    "WITH f AS (UPDATE cofre.writer SET turn = " turn ", seen_at = " now " WHERE id = " id \
+    " AND epoch = " epoch " AND turn = " turn " - 1 RETURNING 1) "
+#define FENCED "1 / (SELECT count(*) FROM f) = 1"
 
 const struct sql_row sql_rows[SQL_ID_COUNT] = {
     [SQL_BEGIN] = { "begin", "BEGIN", { 0 } },
@@ -38,8 +52,7 @@ const struct sql_row sql_rows[SQL_ID_COUNT] = {
 
     /* One row changed or division by zero: a transaction whose fence failed cannot commit anything. */
     [SQL_FENCE] = { "fence",
-                    "WITH f AS (UPDATE cofre.writer SET turn = $3, seen_at = $4"
-                    " WHERE id = $1 AND epoch = $2 AND turn = $3 - 1 RETURNING 1) SELECT 1 / count(*) FROM f",
+                    FENCE("$1", "$2", "$3", "$4") "SELECT " FENCED,
                     { PG_INT8, PG_INT8, PG_INT8, PG_INT8 } },
     [SQL_RECOVER] = { "recover",
                       "UPDATE cofre.writer SET epoch = epoch + 1 WHERE id = $1 RETURNING epoch, turn",
@@ -82,23 +95,21 @@ const struct sql_row sql_rows[SQL_ID_COUNT] = {
      * $9 identities · $10 time. A purge time says when the purge looks at the row. It only ever moves closer here, so
      * that a TTL that is refreshed leaves the indexed column alone (HOT); a deleted row gets its grace period in full.
      */
-    [SQL_UPSERT] = { "upsert",
-                     INSERT_ENTRIES
-                     " ON CONFLICT (space, key) DO UPDATE SET type = excluded.type, value = excluded.value,"
-                     " revision = greatest(e.revision + 1, excluded.revision), expires_at = excluded.expires_at,"
-                     " purge_at = CASE WHEN excluded.type = 0 THEN excluded.purge_at WHEN excluded.purge_at IS NOT NULL"
-                     " THEN least(e.purge_at, excluded.purge_at) END,"
-                     " modified_at = excluded.modified_at, modified_by = excluded.modified_by",
-                     INSERT_TYPES },
+    [SQL_UPSERT] = { "upsert", INSERT_ENTRIES OR_UPDATE, { INSERT_TYPES } },
+    /* All of a turn of blind writes in one statement: $11 writer · $12 epoch · $13 turn */
+    [SQL_UPSERT_FENCED] = { "upsert_fenced",
+                            FENCE("$11", "$12", "$13", "$10") INSERT_ENTRIES
+                            " WHERE " FENCED OR_UPDATE,
+                            { INSERT_TYPES, PG_INT8, PG_INT8, PG_INT8 } },
     /* For entries that were absent at Load: another core's insert makes this fail (23505) and the turn start again. */
-    [SQL_INSERT] = { "insert", INSERT_ENTRIES, INSERT_TYPES },
+    [SQL_INSERT] = { "insert", INSERT_ENTRIES, { INSERT_TYPES } },
     /* Expiry alone, the value stays: $1 to $3 as above · $4 keys · $5 expiries · $6 identities · $7 time */
     [SQL_TOUCH] = { "touch",
                     "UPDATE cofre.entry AS e SET revision = greatest(e.revision + 1, (SELECT nextval('cofre.revision'))),"
                     " expires_at = u.expires_at,"
                     " purge_at = CASE WHEN u.expires_at IS NOT NULL THEN least(e.purge_at, u.expires_at) END,"
                     " modified_at = $7, modified_by = u.modified_by"
-                    " FROM unnest($4, $5, $6) AS u (key, expires_at, modified_by)"
+                    " FROM (SELECT unnest($4) AS key, unnest($5) AS expires_at, unnest($6) AS modified_by) AS u"
                     " WHERE e.space = coalesce($1, " SPACE_OF("$2", "$3") ") AND e.key = u.key",
                     { PG_INT4, PG_TEXT, PG_INT4, PG_BYTEA_ARRAY, PG_INT8_ARRAY, PG_INT4_ARRAY,
                       PG_INT8 } },

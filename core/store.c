@@ -209,11 +209,16 @@ void store_recover(struct store *s, struct pg_conn *conn, struct store_writer *o
     pg_params_clear(&s->params);
 }
 
-void store_fence(struct store *s, const struct store_writer *writer, int64_t turn)
+static void put_writer(struct store *s, const struct store_writer *writer, int64_t turn)
 {
     pg_int8(&s->params, writer->id);
     pg_int8(&s->params, writer->epoch);
     pg_int8(&s->params, turn);
+}
+
+void store_fence(struct store *s, const struct store_writer *writer, int64_t turn)
+{
+    put_writer(s, writer, turn);
     pg_int8(&s->params, s->now_ms);
     query(s, SQL_FENCE, NULL, NULL);
 }
@@ -515,20 +520,39 @@ static void put_expiries_and_writers(struct store *s, struct entry *const *list,
     pg_int8(&s->params, s->now_ms);
 }
 
-static void save_run(struct store *s, enum save_kind kind, struct entry *const *list, size_t n)
+static void put_run(struct store *s, enum save_kind kind, struct entry *const *list, size_t n)
 {
-    static const enum sql_id statement[] = {
-        [SAVE_UPSERT] = SQL_UPSERT, [SAVE_INSERT] = SQL_INSERT, [SAVE_TOUCH] = SQL_TOUCH
-    };
     put_space(s, list[0]->db);
     put_keys(s, list, n);
     if (kind != SAVE_TOUCH)
         put_values(s, list, n);
     put_expiries_and_writers(s, list, n);
+}
+
+static void save_run(struct store *s, enum save_kind kind, struct entry *const *list, size_t n)
+{
+    static const enum sql_id statement[] = {
+        [SAVE_UPSERT] = SQL_UPSERT, [SAVE_INSERT] = SQL_INSERT, [SAVE_TOUCH] = SQL_TOUCH
+    };
+    put_run(s, kind, list, n);
     query(s, statement[kind], NULL, NULL);
 }
 
-unsigned store_save(struct store *s)
+/* save_fenced saves the first run with the fence in the same statement, where there is a statement for that. */
+static void save_fenced(struct store *s, enum save_kind kind, struct entry *const *list, size_t n,
+                        const struct store_writer *writer, int64_t turn)
+{
+    if (kind != SAVE_UPSERT) {
+        store_fence(s, writer, turn);
+        save_run(s, kind, list, n);
+        return;
+    }
+    put_run(s, kind, list, n);
+    put_writer(s, writer, turn);
+    query(s, SQL_UPSERT_FENCED, NULL, NULL);
+}
+
+unsigned store_save(struct store *s, const struct store_writer *fence, int64_t turn)
 {
     const size_t n = collect_dirty(s);
     unsigned statements = 0;
@@ -537,8 +561,13 @@ unsigned store_save(struct store *s)
         for (end = i + 1; end < n; end++)
             if (s->scratch[end]->db != s->scratch[i]->db || save_kind(s->scratch[end]) != kind)
                 break;
-        save_run(s, kind, s->scratch + i, end - i);
+        if (i == 0 && fence)
+            save_fenced(s, kind, s->scratch, end, fence, turn);
+        else
+            save_run(s, kind, s->scratch + i, end - i);
     }
+    if (n == 0 && fence)
+        store_fence(s, fence, turn);
     return statements;
 }
 

@@ -341,7 +341,7 @@ static void walk(struct turn *t)
     turn_cache_writing(t);
     if (walk_empties(t->walk_request->walk->kind))
         turn_cache_emptying(t);
-    t->walk_saved = store_save(t->store) > 0;
+    t->walk_saved = store_save(t->store, NULL, 0) > 0;
     apply_send_walk(t);
     send_step(t, STEP_WALKING);
 }
@@ -349,10 +349,8 @@ static void walk(struct turn *t)
 /* Blind writes alone need no BEGIN: a pipeline up to its Sync is one transaction. */
 static void commit(struct turn *t)
 {
-    if (!t->begun)
-        store_fence(t->store, t->writer, t->number);
     turn_cache_writing(t);
-    store_save(t->store);
+    store_save(t->store, t->begun ? NULL : t->writer, t->number);
     if (t->begun)
         store_commit(t->store);
     send_step(t, STEP_COMMITTING);

@@ -45,7 +45,7 @@ bool turn_is_empty(const struct turn *t);
  */
 void turn_run(struct turn *t, struct pg_conn *conn, struct store_writer *writer, bool snapshot);
 
-bool turn_in_doubt(const struct turn *t); /* Store was sent and no answer came */
+bool turn_in_doubt(const struct turn *t);  /* Store was sent and no answer came */
 bool turn_is_cached(const struct turn *t); /* all that it runs is in the cache */
 uint64_t turn_age_ms(const struct turn *t);
 /* turn_wants_snapshot: units were put back that need one snapshot for several statements. */
