@@ -50,7 +50,7 @@ struct cache *cache_new(size_t bytes)
 
 static size_t size_of(const struct cached *e)
 {
-    return sizeof(*e) + e->key_length + e->length;
+    return sizeof(*e) + e->key_length + e->room;
 }
 
 static struct slice key_of(const struct cached *e)
@@ -129,36 +129,50 @@ static struct cached *lookup(const struct cache *c, uint64_t hash, uint32_t db, 
     return e;
 }
 
-/* insert puts a copy of the entry in the place of whatever is there. */
-static void insert(struct cache *c, const struct entry *e, int64_t revision)
+static void set(struct cached *c, const struct entry *e, int64_t revision, uint64_t generation)
 {
-    struct cached *old = lookup(c, e->hash, e->db, e->key);
-    if (old)
-        drop(c, old);
-    const struct slice value = e->exists ? e->value : (struct slice){ NULL, 0 };
-    const size_t size = sizeof(struct cached) + e->key.len + value.len;
+    c->generation = generation;
+    c->revision = revision;
+    c->expires_at = e->exists ? e->expires_at : ENTRY_OVER;
+    c->row = e->row || revision == REVISION_UNKNOWN;
+    c->length = e->exists ? e->value.len : 0;
+    if (c->length)
+        memcpy(c->bytes + c->key_length, e->value.p, c->length);
+}
+
+static void add(struct cache *c, const struct entry *e, int64_t revision)
+{
+    const size_t room = e->exists ? e->value.len : 0;
+    const size_t size = sizeof(struct cached) + e->key.len + room;
     if (size > c->figures.max_bytes / LARGEST_SHARE)
         return;
     make_room(c, size);
     struct cached *new = mem_alloc(size);
-    *new = (struct cached){
-        .bucket_next = c->buckets[e->hash & c->mask],
-        .generation = c->generation,
-        .hash = e->hash,
-        .db = e->db,
-        .revision = revision,
-        .expires_at = e->exists ? e->expires_at : ENTRY_OVER,
-        .length = value.len,
-        .key_length = (uint32_t)e->key.len,
-        .row = e->row || revision == REVISION_UNKNOWN,
-    };
+    struct cached **bucket = &c->buckets[e->hash & c->mask];
+    *new = (struct cached){ .bucket_next = *bucket,
+                            .hash = e->hash,
+                            .db = e->db,
+                            .room = room,
+                            .key_length = (uint32_t)e->key.len };
     memcpy(new->bytes, e->key.p, e->key.len);
-    if (value.len)
-        memcpy(new->bytes + e->key.len, value.p, value.len);
-    c->buckets[e->hash & c->mask] = new;
+    set(new, e, revision, c->generation);
+    *bucket = new;
     ring_add(c, new);
     c->figures.entries++;
     c->figures.bytes += size;
+}
+
+/* replace puts the entry in the place of `old` (NULL: none), which mostly has the room. */
+static void replace(struct cache *c, struct cached *old, const struct entry *e, int64_t revision)
+{
+    const size_t length = e->exists ? e->value.len : 0;
+    if (old && old->pins == 0 && length <= old->room && length >= old->room / 2) {
+        set(old, e, revision, c->generation);
+        return;
+    }
+    if (old)
+        drop(c, old);
+    add(c, e, revision);
 }
 
 /* --- reads -------------------------------------------------------------------------------- */
@@ -171,6 +185,15 @@ static struct slot *slot_of(struct cache *c, uint64_t hash)
 static bool in_writing(const struct cache *c, uint64_t hash)
 {
     return c->slots[hash >> 32 & (SLOTS - 1)].writing > 0;
+}
+
+void cache_prefetch(const struct cache *c, uint64_t hash, enum cache_prefetch what)
+{
+    struct cached *const *bucket = &c->buckets[hash & c->mask];
+    if (what == PREFETCH_BUCKET)
+        __builtin_prefetch(bucket);
+    else if (*bucket)
+        __builtin_prefetch(*bucket);
 }
 
 bool cache_usable(const struct cache *c, uint64_t monotonic_ms, struct cache_mark *mark)
@@ -236,7 +259,7 @@ void cache_fill(struct cache *c, const struct cache_mark *mark, const struct ent
     const struct slot *slot = slot_of(c, e->hash);
     if (c->holds == 0 && mark->generation == c->generation && slot->writing == 0 &&
         slot->clock <= mark->clock)
-        insert(c, e, e->revision);
+        replace(c, lookup(c, e->hash, e->db, e->key), e, e->revision);
 }
 
 /* --- writes ------------------------------------------------------------------------------- */
@@ -269,7 +292,7 @@ void cache_update(struct cache *c, const struct cache_mark *mark, uint64_t began
     struct cached *old = lookup(c, e->hash, e->db, e->key);
     if (whole && c->holds == 0 && c->generation == mark->generation &&
         wrote_alone(slot_of(c, e->hash), began))
-        insert(c, e, REVISION_UNKNOWN);
+        replace(c, old, e, REVISION_UNKNOWN);
     else if (old)
         drop(c, old);
 }

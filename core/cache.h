@@ -42,7 +42,8 @@ struct cached {
     uint64_t hash;
     int64_t revision; /* 0: no row; REVISION_UNKNOWN: written by this core since it was loaded */
     int64_t expires_at;
-    size_t length;
+    size_t length; /* of the value */
+    size_t room;   /* for the value */
     uint32_t db;
     uint32_t key_length;
     uint32_t pins;
@@ -60,6 +61,9 @@ void cache_free(struct cache *c); /* nothing may be pinned any more */
 bool cache_usable(const struct cache *c, uint64_t monotonic_ms, struct cache_mark *mark);
 /* cache_wants_others: it has not been told yet, so that nothing could be kept. */
 bool cache_wants_others(const struct cache *c, uint64_t monotonic_ms);
+/* cache_prefetch: the key will be looked up soon; first its bucket, somewhat later what is there. */
+enum cache_prefetch { PREFETCH_BUCKET, PREFETCH_ENTRY };
+void cache_prefetch(const struct cache *c, uint64_t hash, enum cache_prefetch what);
 /* cache_find returns the entry, pinned, or NULL. hash is the working set's of db and key. */
 struct cached *cache_find(struct cache *c, uint64_t hash, uint32_t db, struct slice key);
 void cache_unpin(struct cache *c, struct cached *e);

@@ -155,13 +155,24 @@ void turn_cache_emptying(struct turn *t)
     t->cache.emptying = true;
 }
 
+static void keep_written(struct turn *t)
+{
+    enum { AHEAD = 8 };
+    const struct written *w = t->cache.written;
+    const size_t n = t->cache.written_count;
+    for (size_t i = 0; i < n; i++) {
+        if (i + 2 * AHEAD < n)
+            cache_prefetch(cache_of(t), w[i + 2 * AHEAD].entry->hash, PREFETCH_BUCKET);
+        if (i + AHEAD < n)
+            cache_prefetch(cache_of(t), w[i + AHEAD].entry->hash, PREFETCH_ENTRY);
+        cache_update(cache_of(t), &t->cache.mark, w[i].began, w[i].entry);
+    }
+}
+
 void turn_cache_settle(struct turn *t)
 {
     if (t->cache.holds && t->kind == TURN_READ)
         keep_loaded(t);
-    for (size_t i = 0; i < t->cache.written_count; i++) {
-        const struct written *w = &t->cache.written[i];
-        cache_update(cache_of(t), &t->cache.mark, w->began, w->entry);
-    }
+    keep_written(t);
     t->cache.missed = false;
 }
