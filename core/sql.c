@@ -72,15 +72,13 @@ const struct sql_row sql_rows[SQL_ID_COUNT] = {
                    " CASE WHEN octet_length(value) <= $4 THEN value END"
                    " FROM cofre.entry WHERE space = " SPACE_OF("$1", "$2") " AND key = ANY($3)",
                    { PG_TEXT, PG_INT4, PG_BYTEA_ARRAY, PG_INT4 } },
-    /* The space and the rows come from one snapshot: Store writes to the space that Load saw. */
+    /* Store writes to the space that Load saw, if it saw any row there. */
     [SQL_LOAD_LOCKED] = { "load_locked",
-                          "WITH s AS (SELECT id FROM cofre.space WHERE keyspace = $1 AND db = $2),"
-                          " e AS (SELECT key, revision, expires_at, octet_length(value) AS length,"
-                          " CASE WHEN octet_length(value) <= $4 THEN value END AS value"
-                          " FROM cofre.entry WHERE space = (SELECT id FROM s) AND key = ANY($3)"
-                          " ORDER BY space, key FOR UPDATE)"
-                          " SELECT e.key, e.revision, e.expires_at, e.length, e.value, s.id"
-                          " FROM s LEFT JOIN e ON true",
+                          "SELECT key, revision, expires_at, octet_length(value),"
+                          " CASE WHEN octet_length(value) <= $4 THEN value END, space"
+                          " FROM cofre.entry WHERE space = " SPACE_OF(
+                              "$1", "$2") " AND key = ANY($3)"
+                                          " ORDER BY space, key FOR UPDATE",
                           { PG_TEXT, PG_INT4, PG_BYTEA_ARRAY, PG_INT4 } },
     /* A long value in pieces, so that no buffer on the way has to hold it whole. */
     [SQL_LOAD_LARGE] = { "load_large",

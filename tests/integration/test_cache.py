@@ -54,6 +54,7 @@ def test_keeps_to_its_size(new_stack):
     assert 3000 < found["entries"] < 6000 and found["bytes"] <= found["max_bytes"] == 1 << 20
 
 
+@pytest.mark.asan
 def test_every_kind_of_write_shows_at_once(new_stack):
     stack = new_stack()
     with stack.raw() as writer, stack.raw() as reader:
@@ -157,6 +158,7 @@ def run_threads(*bodies):
     assert not any(t.is_alive() for t in threads), "a client hangs"
 
 
+@pytest.mark.asan
 @pytest.mark.parametrize("cores", [1, 2])
 def test_a_counter_never_goes_back(new_stack, cores):
     """Whatever anybody has seen of a key, every read that starts later shows that or more, on every core."""
@@ -197,6 +199,7 @@ def test_a_counter_never_goes_back(new_stack, cores):
     run_threads(writers, *[lambda s=s, n=n: read(s, 100 + n) for s in stacks for n in range(4)])
 
 
+@pytest.mark.asan
 def test_blind_writes_of_many_sessions_leave_the_last_one(new_stack):
     """SETs of the same keys in several lanes: what is read afterwards is what PostgreSQL has."""
     stack = new_stack()
