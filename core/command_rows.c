@@ -1,343 +1,51 @@
 /*
- * command_rows: the table. Sorted by name, since command_find searches it in halves; a test checks that.
- * Columns as struct command has them (command_table.h):
- *
- *     name, arity, flags, keys, need,
- *     categories, function, PLAIN or what is special about it,
- *     summary, the Redis version it came with, group, complexity,
- *     arguments
+ * command_rows: the rows of all groups as one table in order of their names. The rows are in rows/, lookup by name is in
+ * command_table.c.
  */
-#include "command_table.h"
-#include "commands/commands.h"
+#include "rows/rows.h"
 
-/* Key positions: first, last, step. */
-#define NO_KEYS  0, 0, 0
-#define ONE_KEY  1, 1, 1
-#define TWO_KEYS 1, 2, 1
-#define ALL_KEYS 1, -1, 1
-#define PAIRS    1, -1, 2
+#include <stdlib.h>
+#include <string.h>
 
-/* needs, walk, subcommands and their count. */
-#define PLAIN           NULL, NULL, NULL, 0
-#define NEEDS(function) function, NULL, NULL, 0
-#define WALK(function)  NULL, function, NULL, 0
-#define SUBS(rows)      NULL, NULL, rows, ARRAY_SIZE(rows)
-
-/* clang-format off */
-
-static const struct command client_rows[] = {
-    { "client|getname", 2, CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_LOCAL, NO_KEYS, NEED_NOTHING,
-      CAT_SLOW | CAT_CONNECTION, run_client_getname, PLAIN,
-      "Returns the name of the connection", "2.6.9", "connection", "O(1)",
-      "" },
-    { "client|help", 2, CMD_LOADING | CMD_STALE | CMD_LOCAL, NO_KEYS, NEED_NOTHING,
-      CAT_SLOW | CAT_CONNECTION, run_client_help, PLAIN,
-      "Describes the subcommands", "5.0.0", "connection", "O(1)",
-      "" },
-    { "client|id", 2, CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_LOCAL, NO_KEYS, NEED_NOTHING,
-      CAT_SLOW | CAT_CONNECTION, run_client_id, PLAIN,
-      "Returns the id of the connection", "5.0.0", "connection", "O(1)",
-      "" },
-    { "client|info", 2, CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_LOCAL, NO_KEYS, NEED_NOTHING,
-      CAT_SLOW | CAT_CONNECTION, run_client_info, PLAIN,
-      "Describes the connection", "6.2.0", "connection", "O(1)",
-      "" },
-    { "client|list", -2, CMD_ADMIN | CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_LOCAL, NO_KEYS, NEED_NOTHING,
-      CAT_ADMIN | CAT_SLOW | CAT_DANGEROUS | CAT_CONNECTION, run_client_list, PLAIN,
-      "Describes all connections", "2.4.0", "connection", "O(N)",
-      "[TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id [client-id ...]]" },
-    { "client|setinfo", 4, CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_LOCAL, NO_KEYS, NEED_NOTHING,
-      CAT_SLOW | CAT_CONNECTION, run_client_setinfo, PLAIN,
-      "Sets the name or version of the client library", "7.2.0", "connection", "O(1)",
-      "<LIB-NAME libname | LIB-VER libver>" },
-    { "client|setname", 3, CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_LOCAL, NO_KEYS, NEED_NOTHING,
-      CAT_SLOW | CAT_CONNECTION, run_client_setname, PLAIN,
-      "Sets the name of the connection", "2.6.9", "connection", "O(1)",
-      "connection-name" },
+static const struct command_group *const groups[] = {
+    &rows_connection, &rows_generic, &rows_server, &rows_string, &rows_transactions,
 };
 
-static const struct command command_subrows[] = {
-    { "command|count", 2, CMD_LOADING | CMD_STALE | CMD_LOCAL, NO_KEYS, NEED_NOTHING,
-      CAT_SLOW | CAT_CONNECTION, run_command_count, PLAIN,
-      "Counts the commands", "2.8.13", "server", "O(1)",
-      "" },
-    { "command|docs", -2, CMD_LOADING | CMD_STALE | CMD_LOCAL, NO_KEYS, NEED_NOTHING,
-      CAT_SLOW | CAT_CONNECTION, run_command_docs, PLAIN,
-      "Documents commands", "7.0.0", "server", "O(N)",
-      "[command-name [command-name ...]]" },
-    { "command|getkeys", -4, CMD_LOADING | CMD_STALE | CMD_LOCAL, NO_KEYS, NEED_NOTHING,
-      CAT_SLOW | CAT_CONNECTION, run_command_getkeys, PLAIN,
-      "Returns the keys of a whole command", "2.8.13", "server", "O(1)",
-      "command [arg [arg ...]]" },
-    { "command|help", 2, CMD_LOADING | CMD_STALE | CMD_LOCAL, NO_KEYS, NEED_NOTHING,
-      CAT_SLOW | CAT_CONNECTION, run_command_help, PLAIN,
-      "Describes the subcommands", "5.0.0", "server", "O(1)",
-      "" },
-    { "command|info", -2, CMD_LOADING | CMD_STALE | CMD_LOCAL, NO_KEYS, NEED_NOTHING,
-      CAT_SLOW | CAT_CONNECTION, run_command_info, PLAIN,
-      "Describes commands", "2.8.13", "server", "O(N)",
-      "[command-name [command-name ...]]" },
-    { "command|list", -2, CMD_LOADING | CMD_STALE | CMD_LOCAL, NO_KEYS, NEED_NOTHING,
-      CAT_SLOW | CAT_CONNECTION, run_command_list, PLAIN,
-      "Returns the names of the commands", "7.0.0", "server", "O(N)",
-      "[FILTERBY <MODULE module-name | ACLCAT category | PATTERN pattern>]" },
-};
+enum { ROWS_MAX = 512 };
 
-static const struct command config_rows[] = {
-    { "config|get", -3, CMD_ADMIN | CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_LOCAL, NO_KEYS, NEED_NOTHING,
-      CAT_ADMIN | CAT_SLOW | CAT_DANGEROUS, run_config_get, PLAIN,
-      "Returns the parameters that match patterns", "2.0.0", "server", "O(N)",
-      "parameter [parameter ...]" },
-    { "config|help", 2, CMD_LOADING | CMD_STALE | CMD_LOCAL, NO_KEYS, NEED_NOTHING,
-      CAT_SLOW, run_config_help, PLAIN,
-      "Describes the subcommands", "5.0.0", "server", "O(1)",
-      "" },
-};
+/*
+ * The one exception to "no mutable globals" beside the log level: C cannot sort constants that are in several files, and
+ * to pass a table to whatever looks a name up would say that there could be two. Filled before main, then never written.
+ */
+static const struct command *by_name[ROWS_MAX];
+static size_t row_count;
 
-const struct command command_rows[] = {
-    { "append", 3, CMD_WRITE | CMD_DENYOOM | CMD_FAST, ONE_KEY, NEED_VALUE,
-      CAT_WRITE | CAT_STRING | CAT_FAST, run_append, PLAIN,
-      "Appends bytes to a value; makes the key if it is missing", "2.0.0", "string", "O(1)",
-      "key value" },
-    { "auth", -2, CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_FAST | CMD_NO_AUTH | CMD_LOCAL, NO_KEYS, NEED_NOTHING,
-      CAT_FAST | CAT_CONNECTION, run_auth, PLAIN,
-      "Confirms who the certificate says the client is; the password is ignored", "1.0.0", "connection", "O(1)",
-      "[username] password" },
-    { "client", -2, 0, NO_KEYS, NEED_NOTHING,
-      CAT_SLOW, NULL, SUBS(client_rows),
-      "Commands about client connections", "2.4.0", "connection", "O(1)",
-      "" },
-    { "command", -1, CMD_LOADING | CMD_STALE | CMD_LOCAL, NO_KEYS, NEED_NOTHING,
-      CAT_SLOW | CAT_CONNECTION, run_command, SUBS(command_subrows),
-      "Describes all commands", "2.8.13", "server", "O(N)",
-      "" },
-    { "config", -2, 0, NO_KEYS, NEED_NOTHING,
-      CAT_SLOW, NULL, SUBS(config_rows),
-      "Commands about the configuration", "2.0.0", "server", "O(1)",
-      "" },
-    { "copy", -3, CMD_WRITE | CMD_DENYOOM, TWO_KEYS, NEED_VALUE,
-      CAT_KEYSPACE | CAT_WRITE | CAT_SLOW, run_copy, NEEDS(needs_copy),
-      "Copies a value and its expiry to another key", "6.2.0", "generic", "O(1)",
-      "source destination [DB destination-db] [REPLACE]" },
-    { "dbsize", 1, CMD_READONLY | CMD_FAST, NO_KEYS, NEED_NOTHING,
-      CAT_KEYSPACE | CAT_READ | CAT_FAST, run_dbsize, WALK(walk_dbsize),
-      "Counts the keys of the database", "1.0.0", "server", "O(1)",
-      "" },
-    { "decr", 2, CMD_WRITE | CMD_DENYOOM | CMD_FAST, ONE_KEY, NEED_VALUE,
-      CAT_WRITE | CAT_STRING | CAT_FAST, run_decr, PLAIN,
-      "Takes one from an integer value; a missing key counts as 0", "1.0.0", "string", "O(1)",
-      "key" },
-    { "decrby", 3, CMD_WRITE | CMD_DENYOOM | CMD_FAST, ONE_KEY, NEED_VALUE,
-      CAT_WRITE | CAT_STRING | CAT_FAST, run_decrby, PLAIN,
-      "Takes a number from an integer value; a missing key counts as 0", "1.0.0", "string", "O(1)",
-      "key decrement" },
-    { "del", -2, CMD_WRITE, ALL_KEYS, NEED_META,
-      CAT_KEYSPACE | CAT_WRITE | CAT_SLOW, run_del, PLAIN,
-      "Deletes keys", "1.0.0", "generic", "O(N)",
-      "key [key ...]" },
-    { "discard", 1, CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_FAST | CMD_LOCAL | CMD_IN_MULTI, NO_KEYS, NEED_NOTHING,
-      CAT_FAST | CAT_TRANSACTION, run_discard, PLAIN,
-      "Drops the queued commands of a transaction", "2.0.0", "transactions", "O(1)",
-      "" },
-    { "echo", 2, CMD_LOADING | CMD_STALE | CMD_FAST | CMD_LOCAL, NO_KEYS, NEED_NOTHING,
-      CAT_FAST | CAT_CONNECTION, run_echo, PLAIN,
-      "Returns its argument", "1.0.0", "connection", "O(1)",
-      "message" },
-    { "exec", 1, CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_IN_MULTI | CMD_EXEC, NO_KEYS, NEED_NOTHING,
-      CAT_SLOW | CAT_TRANSACTION, run_exec, PLAIN,
-      "Runs the queued commands of a transaction, all as one", "1.2.0", "transactions", "O(1)",
-      "" },
-    { "exists", -2, CMD_READONLY | CMD_FAST, ALL_KEYS, NEED_META,
-      CAT_KEYSPACE | CAT_READ | CAT_FAST, run_exists, PLAIN,
-      "Counts those of the given keys that exist", "1.0.0", "generic", "O(N)",
-      "key [key ...]" },
-    { "expire", -3, CMD_WRITE | CMD_FAST, ONE_KEY, NEED_META,
-      CAT_KEYSPACE | CAT_WRITE | CAT_FAST, run_expire, PLAIN,
-      "Sets the expiry of a key in seconds from now", "1.0.0", "generic", "O(1)",
-      "key seconds [NX | XX | GT | LT]" },
-    { "expireat", -3, CMD_WRITE | CMD_FAST, ONE_KEY, NEED_META,
-      CAT_KEYSPACE | CAT_WRITE | CAT_FAST, run_expireat, PLAIN,
-      "Sets the expiry of a key to a Unix time in seconds", "1.2.0", "generic", "O(1)",
-      "key unix-time-seconds [NX | XX | GT | LT]" },
-    { "expiretime", 2, CMD_READONLY | CMD_FAST, ONE_KEY, NEED_META,
-      CAT_KEYSPACE | CAT_READ | CAT_FAST, run_expiretime, PLAIN,
-      "Returns the expiry of a key as a Unix time in seconds", "7.0.0", "generic", "O(1)",
-      "key" },
-    { "find", -2, CMD_READONLY, NO_KEYS, NEED_NOTHING,
-      CAT_KEYSPACE | CAT_READ | CAT_SLOW, run_find, WALK(walk_find),
-      "Returns keys and values whose value matches an SQL ILIKE pattern", "0.1.0", "generic", "O(N)",
-      "pattern [MATCH glob] [COUNT count] [CURSOR cursor]" },
-    { "flushall", -1, CMD_WRITE, NO_KEYS, NEED_NOTHING,
-      CAT_KEYSPACE | CAT_WRITE | CAT_SLOW | CAT_DANGEROUS, run_flushall, WALK(walk_flushall),
-      "Deletes all keys of all databases", "1.0.0", "server", "O(1)",
-      "[ASYNC | SYNC]" },
-    { "flushdb", -1, CMD_WRITE, NO_KEYS, NEED_NOTHING,
-      CAT_KEYSPACE | CAT_WRITE | CAT_SLOW | CAT_DANGEROUS, run_flushdb, WALK(walk_flushdb),
-      "Deletes all keys of the database", "1.0.0", "server", "O(1)",
-      "[ASYNC | SYNC]" },
-    { "get", 2, CMD_READONLY | CMD_FAST, ONE_KEY, NEED_VALUE,
-      CAT_READ | CAT_STRING | CAT_FAST, run_get, PLAIN,
-      "Returns the value of a key", "1.0.0", "string", "O(1)",
-      "key" },
-    { "getdel", 2, CMD_WRITE | CMD_FAST, ONE_KEY, NEED_VALUE,
-      CAT_WRITE | CAT_STRING | CAT_FAST, run_getdel, PLAIN,
-      "Returns the value of a key and deletes the key", "6.2.0", "string", "O(1)",
-      "key" },
-    { "getex", -2, CMD_WRITE | CMD_FAST, ONE_KEY, NEED_VALUE,
-      CAT_WRITE | CAT_STRING | CAT_FAST, run_getex, PLAIN,
-      "Returns the value of a key and sets its expiry", "6.2.0", "string", "O(1)",
-      "key [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | PERSIST]" },
-    { "getrange", 4, CMD_READONLY, ONE_KEY, NEED_VALUE,
-      CAT_READ | CAT_STRING | CAT_SLOW, run_getrange, PLAIN,
-      "Returns a part of a value", "2.4.0", "string", "O(N)",
-      "key start end" },
-    { "getset", 3, CMD_WRITE | CMD_DENYOOM | CMD_FAST, ONE_KEY, NEED_VALUE,
-      CAT_WRITE | CAT_STRING | CAT_FAST, run_getset, PLAIN,
-      "Sets the value of a key and returns the old one", "1.0.0", "string", "O(1)",
-      "key value" },
-    { "hello", -1, CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_FAST | CMD_NO_AUTH | CMD_LOCAL, NO_KEYS, NEED_NOTHING,
-      CAT_FAST | CAT_CONNECTION, run_hello, PLAIN,
-      "Chooses the protocol version and describes the server", "6.0.0", "connection", "O(1)",
-      "[protover [AUTH username password] [SETNAME clientname]]" },
-    { "incr", 2, CMD_WRITE | CMD_DENYOOM | CMD_FAST, ONE_KEY, NEED_VALUE,
-      CAT_WRITE | CAT_STRING | CAT_FAST, run_incr, PLAIN,
-      "Adds one to an integer value; a missing key counts as 0", "1.0.0", "string", "O(1)",
-      "key" },
-    { "incrby", 3, CMD_WRITE | CMD_DENYOOM | CMD_FAST, ONE_KEY, NEED_VALUE,
-      CAT_WRITE | CAT_STRING | CAT_FAST, run_incrby, PLAIN,
-      "Adds a number to an integer value; a missing key counts as 0", "1.0.0", "string", "O(1)",
-      "key increment" },
-    { "incrbyfloat", 3, CMD_WRITE | CMD_DENYOOM | CMD_FAST, ONE_KEY, NEED_VALUE,
-      CAT_WRITE | CAT_STRING | CAT_FAST, run_incrbyfloat, PLAIN,
-      "Adds a decimal number to a value; a missing key counts as 0", "2.6.0", "string", "O(1)",
-      "key increment" },
-    { "info", -1, CMD_LOADING | CMD_STALE | CMD_LOCAL, NO_KEYS, NEED_NOTHING,
-      CAT_SLOW | CAT_DANGEROUS, run_info, PLAIN,
-      "Describes the state of the server", "1.0.0", "server", "O(1)",
-      "[section [section ...]]" },
-    { "keys", 2, CMD_READONLY, NO_KEYS, NEED_NOTHING,
-      CAT_KEYSPACE | CAT_READ | CAT_SLOW | CAT_DANGEROUS, run_keys, WALK(walk_keys),
-      "Returns all keys that match a pattern", "1.0.0", "generic", "O(N)",
-      "pattern" },
-    { "mget", -2, CMD_READONLY | CMD_FAST, ALL_KEYS, NEED_VALUE,
-      CAT_READ | CAT_STRING | CAT_FAST, run_mget, PLAIN,
-      "Returns the values of keys", "1.0.0", "string", "O(N)",
-      "key [key ...]" },
-    { "mset", -3, CMD_WRITE | CMD_DENYOOM, PAIRS, NEED_NOTHING,
-      CAT_WRITE | CAT_STRING | CAT_SLOW, run_mset, PLAIN,
-      "Sets the values of keys", "1.0.1", "string", "O(N)",
-      "key value [key value ...]" },
-    { "msetnx", -3, CMD_WRITE | CMD_DENYOOM, PAIRS, NEED_META,
-      CAT_WRITE | CAT_STRING | CAT_SLOW, run_msetnx, PLAIN,
-      "Sets the values of keys, if none of them exists", "1.0.1", "string", "O(N)",
-      "key value [key value ...]" },
-    { "multi", 1, CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_FAST | CMD_LOCAL | CMD_IN_MULTI, NO_KEYS, NEED_NOTHING,
-      CAT_FAST | CAT_TRANSACTION, run_multi, PLAIN,
-      "Begins a transaction: what follows is queued for EXEC", "1.2.0", "transactions", "O(1)",
-      "" },
-    { "persist", 2, CMD_WRITE | CMD_FAST, ONE_KEY, NEED_META,
-      CAT_KEYSPACE | CAT_WRITE | CAT_FAST, run_persist, PLAIN,
-      "Takes the expiry of a key away", "2.2.0", "generic", "O(1)",
-      "key" },
-    { "pexpire", -3, CMD_WRITE | CMD_FAST, ONE_KEY, NEED_META,
-      CAT_KEYSPACE | CAT_WRITE | CAT_FAST, run_pexpire, PLAIN,
-      "Sets the expiry of a key in milliseconds from now", "2.6.0", "generic", "O(1)",
-      "key milliseconds [NX | XX | GT | LT]" },
-    { "pexpireat", -3, CMD_WRITE | CMD_FAST, ONE_KEY, NEED_META,
-      CAT_KEYSPACE | CAT_WRITE | CAT_FAST, run_pexpireat, PLAIN,
-      "Sets the expiry of a key to a Unix time in milliseconds", "2.6.0", "generic", "O(1)",
-      "key unix-time-milliseconds [NX | XX | GT | LT]" },
-    { "pexpiretime", 2, CMD_READONLY | CMD_FAST, ONE_KEY, NEED_META,
-      CAT_KEYSPACE | CAT_READ | CAT_FAST, run_pexpiretime, PLAIN,
-      "Returns the expiry of a key as a Unix time in milliseconds", "7.0.0", "generic", "O(1)",
-      "key" },
-    { "ping", -1, CMD_FAST | CMD_LOCAL, NO_KEYS, NEED_NOTHING,
-      CAT_FAST | CAT_CONNECTION, run_ping, PLAIN,
-      "Answers PONG, or its argument", "1.0.0", "connection", "O(1)",
-      "[message]" },
-    { "psetex", 4, CMD_WRITE | CMD_DENYOOM, ONE_KEY, NEED_NOTHING,
-      CAT_WRITE | CAT_STRING | CAT_SLOW, run_psetex, PLAIN,
-      "Sets a value and its expiry in milliseconds", "2.6.0", "string", "O(1)",
-      "key milliseconds value" },
-    { "pttl", 2, CMD_READONLY | CMD_FAST, ONE_KEY, NEED_META,
-      CAT_KEYSPACE | CAT_READ | CAT_FAST, run_pttl, PLAIN,
-      "Returns how many milliseconds a key has left", "2.6.0", "generic", "O(1)",
-      "key" },
-    { "quit", -1, CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_FAST | CMD_NO_AUTH | CMD_LOCAL | CMD_IN_MULTI, NO_KEYS, NEED_NOTHING,
-      CAT_FAST | CAT_CONNECTION, run_quit, PLAIN,
-      "Closes the connection", "1.0.0", "connection", "O(1)",
-      "" },
-    { "randomkey", 1, CMD_READONLY, NO_KEYS, NEED_NOTHING,
-      CAT_KEYSPACE | CAT_READ | CAT_SLOW, run_randomkey, WALK(walk_randomkey),
-      "Returns a random key", "1.0.0", "generic", "O(1)",
-      "" },
-    { "rename", 3, CMD_WRITE, TWO_KEYS, NEED_VALUE,
-      CAT_KEYSPACE | CAT_WRITE | CAT_SLOW, run_rename, NEEDS(needs_rename),
-      "Renames a key, over the other one if that exists", "1.0.0", "generic", "O(1)",
-      "key newkey" },
-    { "renamenx", 3, CMD_WRITE | CMD_FAST, TWO_KEYS, NEED_VALUE,
-      CAT_KEYSPACE | CAT_WRITE | CAT_FAST, run_renamenx, NEEDS(needs_rename),
-      "Renames a key, if the new name is free", "1.0.0", "generic", "O(1)",
-      "key newkey" },
-    { "reset", 1, CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_FAST | CMD_NO_AUTH | CMD_LOCAL | CMD_IN_MULTI, NO_KEYS, NEED_NOTHING,
-      CAT_FAST | CAT_CONNECTION, run_reset, PLAIN,
-      "Makes the connection as it was when it was new", "6.2.0", "connection", "O(1)",
-      "" },
-    { "scan", -2, CMD_READONLY, NO_KEYS, NEED_NOTHING,
-      CAT_KEYSPACE | CAT_READ | CAT_SLOW, run_scan, WALK(walk_scan),
-      "Walks the keys of the database", "2.8.0", "generic", "O(N)",
-      "cursor [MATCH pattern] [COUNT count] [TYPE type]" },
-    { "select", 2, CMD_LOADING | CMD_STALE | CMD_FAST | CMD_LOCAL | CMD_SELECT, NO_KEYS, NEED_NOTHING,
-      CAT_FAST | CAT_CONNECTION, run_select, PLAIN,
-      "Selects the database", "1.0.0", "connection", "O(1)",
-      "index" },
-    { "set", -3, CMD_WRITE | CMD_DENYOOM, ONE_KEY, NEED_VALUE,
-      CAT_WRITE | CAT_STRING | CAT_SLOW, run_set, NEEDS(needs_set),
-      "Sets the value of a key", "1.0.0", "string", "O(1)",
-      "key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]" },
-    { "setex", 4, CMD_WRITE | CMD_DENYOOM, ONE_KEY, NEED_NOTHING,
-      CAT_WRITE | CAT_STRING | CAT_SLOW, run_setex, PLAIN,
-      "Sets a value and its expiry in seconds", "2.0.0", "string", "O(1)",
-      "key seconds value" },
-    { "setnx", 3, CMD_WRITE | CMD_DENYOOM | CMD_FAST, ONE_KEY, NEED_META,
-      CAT_WRITE | CAT_STRING | CAT_FAST, run_setnx, PLAIN,
-      "Sets the value of a key, if it does not exist", "1.0.0", "string", "O(1)",
-      "key value" },
-    { "setrange", 4, CMD_WRITE | CMD_DENYOOM, ONE_KEY, NEED_VALUE,
-      CAT_WRITE | CAT_STRING | CAT_SLOW, run_setrange, PLAIN,
-      "Overwrites a part of a value, which grows as needed", "2.2.0", "string", "O(1)",
-      "key offset value" },
-    { "strlen", 2, CMD_READONLY | CMD_FAST, ONE_KEY, NEED_META,
-      CAT_READ | CAT_STRING | CAT_FAST, run_strlen, PLAIN,
-      "Returns the length of a value", "2.2.0", "string", "O(1)",
-      "key" },
-    { "time", 1, CMD_LOADING | CMD_STALE | CMD_FAST | CMD_LOCAL, NO_KEYS, NEED_NOTHING,
-      CAT_FAST, run_time, PLAIN,
-      "Returns the time of the database server", "2.6.0", "server", "O(1)",
-      "" },
-    { "touch", -2, CMD_READONLY | CMD_FAST, ALL_KEYS, NEED_META,
-      CAT_KEYSPACE | CAT_READ | CAT_FAST, run_exists, PLAIN,
-      "Counts those of the given keys that exist", "3.2.1", "generic", "O(N)",
-      "key [key ...]" },
-    { "ttl", 2, CMD_READONLY | CMD_FAST, ONE_KEY, NEED_META,
-      CAT_KEYSPACE | CAT_READ | CAT_FAST, run_ttl, PLAIN,
-      "Returns how many seconds a key has left", "1.0.0", "generic", "O(1)",
-      "key" },
-    { "type", 2, CMD_READONLY | CMD_FAST, ONE_KEY, NEED_META,
-      CAT_KEYSPACE | CAT_READ | CAT_FAST, run_type, PLAIN,
-      "Returns the type of the value of a key", "1.0.0", "generic", "O(1)",
-      "key" },
-    { "unlink", -2, CMD_WRITE | CMD_FAST, ALL_KEYS, NEED_META,
-      CAT_KEYSPACE | CAT_WRITE | CAT_FAST, run_del, PLAIN,
-      "Deletes keys", "4.0.0", "generic", "O(N)",
-      "key [key ...]" },
-    { "unwatch", 1, CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_FAST | CMD_LOCAL, NO_KEYS, NEED_NOTHING,
-      CAT_FAST | CAT_TRANSACTION, run_unwatch, PLAIN,
-      "Forgets the watched keys", "2.2.0", "transactions", "O(1)",
-      "" },
-    { "watch", -2, CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_FAST | CMD_IN_MULTI | CMD_ALONE, ALL_KEYS, NEED_META,
-      CAT_FAST | CAT_TRANSACTION, run_watch, NEEDS(needs_watch),
-      "Watches keys: EXEC does nothing if one changes before it", "2.2.0", "transactions", "O(N)",
-      "key [key ...]" },
-};
-const size_t command_row_count = ARRAY_SIZE(command_rows);
+static int compare_rows(const void *a, const void *b)
+{
+    const struct command *x = *(const struct command *const *)a;
+    const struct command *y = *(const struct command *const *)b;
+    return strcmp(x->name, y->name);
+}
+
+__attribute__((constructor)) static void sort_rows(void)
+{
+    for (size_t g = 0; g < ARRAY_SIZE(groups); g++) {
+        if (row_count + groups[g]->count > ROWS_MAX) {
+            abort();
+        }
+        for (size_t i = 0; i < groups[g]->count; i++) {
+            by_name[row_count++] = &groups[g]->rows[i];
+        }
+    }
+    qsort(by_name, row_count, sizeof(by_name[0]), compare_rows);
+}
+
+size_t command_count(void)
+{
+    return row_count;
+}
+
+const struct command *command_at(size_t i)
+{
+    return by_name[i];
+}

@@ -1,6 +1,6 @@
 /*
  * command_table: what is done with the rows: lookup by name, the gates that need nothing but the row, and the keys
- * of a call. The rows themselves are in command_rows.c.
+ * of a call. The rows themselves are in rows/, in order in command_rows.c.
  */
 #include "command_table.h"
 
@@ -40,12 +40,13 @@ const struct command *command_find(struct slice name)
         lower[i] = lower_byte(name.p[i]);
     }
     size_t low = 0;
-    size_t high = command_row_count;
+    size_t high = command_count();
     while (low < high) {
         size_t middle = (low + high) / 2;
-        int order = compare_name((struct slice){ lower, name.len }, command_rows[middle].name);
+        const struct command *command = command_at(middle);
+        int order = compare_name((struct slice){ lower, name.len }, command->name);
         if (order == 0) {
-            return &command_rows[middle];
+            return command;
         }
         if (order < 0) {
             high = middle;

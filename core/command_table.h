@@ -128,8 +128,8 @@ const struct command *command_resolve(const struct slice *argv, uint32_t argc,
                                       struct resp_writer *reply);
 
 /* The whole table, sorted by name. */
-extern const struct command command_rows[];
-extern const size_t command_row_count;
+size_t command_count(void);
+const struct command *command_at(size_t i);
 
 /*
  * command_needs declares the needs of a call to its working set: the row's needs function, or its key positions.

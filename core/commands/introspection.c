@@ -26,9 +26,9 @@ static const struct command *find_any(struct slice name)
 
 void run_command(struct call *call)
 {
-    resp_array(call->reply, command_row_count);
-    for (size_t i = 0; i < command_row_count; i++) {
-        command_reply_info(call->reply, &command_rows[i]);
+    resp_array(call->reply, command_count());
+    for (size_t i = 0; i < command_count(); i++) {
+        command_reply_info(call->reply, command_at(i));
     }
 }
 
@@ -51,9 +51,9 @@ void run_command_info(struct call *call)
 
 static void reply_all_docs(struct call *call)
 {
-    resp_map(call->reply, command_row_count);
-    for (size_t i = 0; i < command_row_count; i++) {
-        command_reply_docs(call->reply, &command_rows[i]);
+    resp_map(call->reply, command_count());
+    for (size_t i = 0; i < command_count(); i++) {
+        command_reply_docs(call->reply, command_at(i));
     }
 }
 
@@ -79,7 +79,7 @@ void run_command_docs(struct call *call)
 
 void run_command_count(struct call *call)
 {
-    resp_int(call->reply, (int64_t)command_row_count);
+    resp_int(call->reply, (int64_t)command_count());
 }
 
 /* --- COMMAND LIST ----------------------------------------------------------------------------- */
@@ -157,15 +157,15 @@ void run_command_list(struct call *call)
         return;
     }
     size_t count = 0;
-    for (size_t i = 0; i < command_row_count; i++) {
-        count += passes(&filter, &command_rows[i]) + count_sub_passes(&filter, &command_rows[i]);
+    for (size_t i = 0; i < command_count(); i++) {
+        count += passes(&filter, command_at(i)) + count_sub_passes(&filter, command_at(i));
     }
     resp_array(call->reply, count);
-    for (size_t i = 0; i < command_row_count; i++) {
-        if (passes(&filter, &command_rows[i])) {
-            resp_bulk_text(call->reply, command_rows[i].name);
+    for (size_t i = 0; i < command_count(); i++) {
+        if (passes(&filter, command_at(i))) {
+            resp_bulk_text(call->reply, command_at(i)->name);
         }
-        reply_sub_passes(call, &filter, &command_rows[i]);
+        reply_sub_passes(call, &filter, command_at(i));
     }
 }
 

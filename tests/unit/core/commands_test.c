@@ -281,11 +281,11 @@ static void test_info_sections(void **state)
 static void test_rows_are_sorted(void **state)
 {
     (void)state;
-    for (size_t i = 1; i < command_row_count; i++) {
-        assert_true(strcmp(command_rows[i - 1].name, command_rows[i].name) < 0);
+    for (size_t i = 1; i < command_count(); i++) {
+        assert_true(strcmp(command_at(i - 1)->name, command_at(i)->name) < 0);
     }
-    for (size_t i = 0; i < command_row_count; i++) {
-        assert_ptr_equal(command_find(slice_of(command_rows[i].name)), &command_rows[i]);
+    for (size_t i = 0; i < command_count(); i++) {
+        assert_ptr_equal(command_find(slice_of(command_at(i)->name)), command_at(i));
     }
 }
 
@@ -312,8 +312,8 @@ static void check_row(const struct command *row)
 static void test_rows_are_whole(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < command_row_count; i++) {
-        check_row(&command_rows[i]);
+    for (size_t i = 0; i < command_count(); i++) {
+        check_row(command_at(i));
     }
 }
 
