@@ -54,6 +54,12 @@ command_fn run_command, run_command_count, run_command_docs, run_command_getkeys
 struct entry *call_read(struct call *call, uint32_t i);
 struct entry *call_find(struct call *call, uint32_t i);
 
+/*
+ * call_edit makes the value of key i `length` bytes long and writable in place, as ws_edit does. e is its entry, or
+ * NULL where the key does not exist: then it is made.
+ */
+uint8_t *call_edit(struct call *call, uint32_t i, struct entry *e, size_t length);
+
 /* call_value_fits says whether a value may be so long, or writes the error reply. */
 MUST_CHECK bool call_value_fits(struct call *call, uint64_t length);
 
