@@ -11,11 +11,12 @@
 #include "commands/commands.h"
 
 /* Key positions: first, last, step. */
-#define NO_KEYS  0, 0, 0
-#define ONE_KEY  1, 1, 1
-#define TWO_KEYS 1, 2, 1
-#define ALL_KEYS 1, -1, 1
-#define PAIRS    1, -1, 2
+#define NO_KEYS     0, 0, 0
+#define ONE_KEY     1, 1, 1
+#define TWO_KEYS    1, 2, 1
+#define ALL_KEYS    1, -1, 1
+#define FROM_SECOND 2, -1, 1
+#define PAIRS       1, -1, 2
 
 /* needs, walk, subcommands and their count. */
 #define PLAIN           NULL, NULL, NULL, 0
@@ -103,6 +104,26 @@ const struct command command_rows[] = {
       CAT_FAST | CAT_CONNECTION, run_auth, PLAIN,
       "Confirms who the certificate says the client is; the password is ignored", "1.0.0", "connection", "O(1)",
       "[username] password" },
+    { "bitcount", -2, CMD_READONLY, ONE_KEY, NEED_VALUE,
+      CAT_READ | CAT_BITMAP | CAT_SLOW, run_bitcount, PLAIN,
+      "Counts the bits that are 1 in a value, or in a part of it", "2.6.0", "bitmap", "O(N)",
+      "key [start end [BYTE | BIT]]" },
+    { "bitfield", -2, CMD_WRITE | CMD_DENYOOM, ONE_KEY, NEED_VALUE,
+      CAT_WRITE | CAT_BITMAP | CAT_SLOW, run_bitfield, PLAIN,
+      "Reads and writes integers of any width in a value", "3.2.0", "bitmap", "O(1) for each operation",
+      "key [<GET encoding offset | [OVERFLOW <WRAP | SAT | FAIL>] <SET encoding offset value | INCRBY encoding offset increment>> [operation ...]]" },
+    { "bitfield_ro", -2, CMD_READONLY | CMD_FAST, ONE_KEY, NEED_VALUE,
+      CAT_READ | CAT_BITMAP | CAT_FAST, run_bitfield_ro, PLAIN,
+      "Reads integers of any width in a value", "6.0.0", "bitmap", "O(1) for each operation",
+      "key [<GET encoding offset> [operation ...]]" },
+    { "bitop", -4, CMD_WRITE | CMD_DENYOOM, FROM_SECOND, NEED_VALUE,
+      CAT_WRITE | CAT_BITMAP | CAT_SLOW, run_bitop, NEEDS(needs_bitop),
+      "Stores what AND, OR, XOR or NOT makes of values", "2.6.0", "bitmap", "O(N)",
+      "operation destkey key [key ...]" },
+    { "bitpos", -3, CMD_READONLY, ONE_KEY, NEED_VALUE,
+      CAT_READ | CAT_BITMAP | CAT_SLOW, run_bitpos, PLAIN,
+      "Finds the first bit that is 0 or 1 in a value, or in a part of it", "2.8.7", "bitmap", "O(N)",
+      "key bit [start [end [BYTE | BIT]]]" },
     { "client", -2, 0, NO_KEYS, NEED_NOTHING,
       CAT_SLOW, NULL, SUBS(client_rows),
       "Commands about client connections", "2.4.0", "connection", "O(1)",
@@ -179,6 +200,10 @@ const struct command command_rows[] = {
       CAT_READ | CAT_STRING | CAT_FAST, run_get, PLAIN,
       "Returns the value of a key", "1.0.0", "string", "O(1)",
       "key" },
+    { "getbit", 3, CMD_READONLY | CMD_FAST, ONE_KEY, NEED_VALUE,
+      CAT_READ | CAT_BITMAP | CAT_FAST, run_getbit, PLAIN,
+      "Returns a bit of a value", "2.2.0", "bitmap", "O(1)",
+      "key offset" },
     { "getdel", 2, CMD_WRITE | CMD_FAST, ONE_KEY, NEED_VALUE,
       CAT_WRITE | CAT_STRING | CAT_FAST, run_getdel, PLAIN,
       "Returns the value of a key and deletes the key", "6.2.0", "string", "O(1)",
@@ -219,6 +244,10 @@ const struct command command_rows[] = {
       CAT_KEYSPACE | CAT_READ | CAT_SLOW | CAT_DANGEROUS, run_keys, WALK(walk_keys),
       "Returns all keys that match a pattern", "1.0.0", "generic", "O(N)",
       "pattern" },
+    { "lcs", -3, CMD_READONLY, TWO_KEYS, NEED_VALUE,
+      CAT_READ | CAT_STRING | CAT_SLOW, run_lcs, PLAIN,
+      "Finds the longest common subsequence of two values", "7.0.0", "string", "O(N*M) for values of N and M bytes",
+      "key1 key2 [LEN] [IDX] [MINMATCHLEN len] [WITHMATCHLEN]" },
     { "mget", -2, CMD_READONLY | CMD_FAST, ALL_KEYS, NEED_VALUE,
       CAT_READ | CAT_STRING | CAT_FAST, run_mget, PLAIN,
       "Returns the values of keys", "1.0.0", "string", "O(N)",
@@ -295,6 +324,10 @@ const struct command command_rows[] = {
       CAT_WRITE | CAT_STRING | CAT_SLOW, run_set, NEEDS(needs_set),
       "Sets the value of a key", "1.0.0", "string", "O(1)",
       "key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]" },
+    { "setbit", 4, CMD_WRITE | CMD_DENYOOM, ONE_KEY, NEED_VALUE,
+      CAT_WRITE | CAT_BITMAP | CAT_SLOW, run_setbit, PLAIN,
+      "Sets a bit of a value, which grows as needed, and returns what it was", "2.2.0", "bitmap", "O(1)",
+      "key offset value" },
     { "setex", 4, CMD_WRITE | CMD_DENYOOM, ONE_KEY, NEED_NOTHING,
       CAT_WRITE | CAT_STRING | CAT_SLOW, run_setex, PLAIN,
       "Sets a value and its expiry in seconds", "2.0.0", "string", "O(1)",
@@ -311,6 +344,10 @@ const struct command command_rows[] = {
       CAT_READ | CAT_STRING | CAT_FAST, run_strlen, PLAIN,
       "Returns the length of a value", "2.2.0", "string", "O(1)",
       "key" },
+    { "substr", 4, CMD_READONLY, ONE_KEY, NEED_VALUE,
+      CAT_READ | CAT_STRING | CAT_SLOW, run_getrange, PLAIN,
+      "Returns a part of a value: an old name of GETRANGE", "1.0.0", "string", "O(N)",
+      "key start end" },
     { "time", 1, CMD_LOADING | CMD_STALE | CMD_FAST | CMD_LOCAL, NO_KEYS, NEED_NOTHING,
       CAT_FAST, run_time, PLAIN,
       "Returns the time of the database server", "2.6.0", "server", "O(1)",

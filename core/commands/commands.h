@@ -18,6 +18,14 @@ command_fn run_append, run_strlen, run_getrange, run_setrange;
 /* counters.c */
 command_fn run_incr, run_decr, run_incrby, run_decrby, run_incrbyfloat;
 
+/* bits.c, bitfield.c */
+command_fn run_getbit, run_setbit, run_bitcount, run_bitpos, run_bitop;
+command_fn run_bitfield, run_bitfield_ro;
+command_needs_fn needs_bitop;
+
+/* lcs.c */
+command_fn run_lcs;
+
 /* keys.c */
 command_fn run_del, run_exists, run_type, run_rename, run_renamenx, run_copy;
 command_needs_fn needs_rename, needs_copy;
