@@ -26,6 +26,9 @@ command_needs_fn needs_bitop;
 /* lcs.c */
 command_fn run_lcs;
 
+/* hyperloglog.c */
+command_fn run_pfadd, run_pfcount, run_pfmerge, run_pfdebug, run_pfselftest;
+
 /* keys.c */
 command_fn run_del, run_exists, run_type, run_rename, run_renamenx, run_copy;
 command_needs_fn needs_rename, needs_copy;

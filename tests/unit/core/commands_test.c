@@ -215,6 +215,13 @@ static void test_bits_as_redis(void **state)
     check_cases(bit_cases, bit_case_count, 3);
 }
 
+static void test_hyperloglogs_as_redis(void **state)
+{
+    (void)state;
+    check_cases(hyperloglog_cases, hyperloglog_case_count, 2);
+    check_cases(hyperloglog_cases, hyperloglog_case_count, 3);
+}
+
 static void test_our_own(void **state)
 {
     (void)state;
@@ -463,6 +470,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_as_redis),
         cmocka_unit_test(test_bits_as_redis),
+        cmocka_unit_test(test_hyperloglogs_as_redis),
         cmocka_unit_test(test_our_own),
         cmocka_unit_test(test_session_commands),
         cmocka_unit_test(test_watch_remembers_the_revision),
