@@ -169,18 +169,26 @@ static int64_t number_of(const struct field *f, uint64_t bits)
     return f->with_sign ? (int64_t)bits >> spare : (int64_t)(bits >> spare);
 }
 
+/*
+ * past_max: what a SET gives may be so low that Redis takes it for too great: any negative number without a sign, and
+ * one whose distance from max is no int64_t.
+ */
+static bool past_max(const struct field *f, int64_t value, int64_t max)
+{
+    int64_t distance = 0;
+    return value > max || (value < 0 && !f->with_sign) ||
+           (f->width < 64 && __builtin_sub_overflow(max, value, &distance));
+}
+
 /* add computes value + by as the field can hold it; false when it cannot, and nothing may be written. */
 static bool add(const struct field *f, int64_t value, int64_t by, int64_t *out)
 {
     int64_t max = INT64_MAX >> (f->with_sign ? 64 - f->width : 63 - f->width);
     int64_t min = f->with_sign ? -max - 1 : 0;
     int64_t sum = 0;
-    bool past = __builtin_add_overflow(value, by, &sum); /* by the sign of `by` */
-    bool above = past ? by > 0 : sum > max;
-    bool below = past ? by < 0 : sum < min;
-    if (!f->with_sign && value < 0) {
-        above = true; /* SET of a negative number: as in Redis, one that is too great */
-    }
+    bool overflow = __builtin_add_overflow(value, by, &sum); /* in the direction of `by` */
+    bool above = past_max(f, value, max) || (overflow ? by > 0 : sum > max);
+    bool below = overflow ? by < 0 : sum < min;
     if ((above || below) && f->overflow == OVERFLOW_FAIL) {
         return false;
     }
