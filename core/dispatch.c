@@ -175,7 +175,7 @@ static enum verdict admit(struct session *s, struct request *r)
     r->command = command_resolve(r->argv, r->argc, &w);
     if (r->command == NULL || too_long(s, r, &w))
         return s->units.count ? WAIT : refuse(s);
-    r->writes = r->command->flags & CMD_WRITE;
+    r->writes = r->command->flags & (CMD_WRITE | CMD_WRITES_BACK);
     r->walks = r->command->walk != NULL;
     s->last_command = r->command;
     if (r->command->flags & CMD_EXEC)

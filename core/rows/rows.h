@@ -15,11 +15,13 @@
 #include "commands/commands.h"
 
 /* Key positions: first, last, step. */
-#define NO_KEYS  0, 0, 0
-#define ONE_KEY  1, 1, 1
-#define TWO_KEYS 1, 2, 1
-#define ALL_KEYS 1, -1, 1
-#define PAIRS    1, -1, 2
+#define NO_KEYS     0, 0, 0
+#define ONE_KEY     1, 1, 1
+#define TWO_KEYS    1, 2, 1
+#define ALL_KEYS    1, -1, 1
+#define SECOND_KEY  2, 2, 1
+#define FROM_SECOND 2, -1, 1
+#define PAIRS       1, -1, 2
 
 /* needs, walk, subcommands and their count. */
 #define PLAIN           NULL, NULL, NULL, 0
@@ -32,7 +34,7 @@ struct command_group {
     size_t count;
 };
 
-extern const struct command_group rows_connection, rows_generic, rows_server, rows_string,
-    rows_transactions;
+extern const struct command_group rows_bitmap, rows_connection, rows_generic, rows_hyperloglog,
+    rows_server, rows_string, rows_transactions;
 
 #endif
