@@ -83,6 +83,9 @@ STORIES = {
     "select inside exec": [
         (0, "MULTI", "OK"), (0, "SET a 0", "QUEUED"), (0, "SELECT 1", "QUEUED"), (0, "SET a 1", "QUEUED"), (0, "EXEC", ["OK", "OK", "OK"]),
         (0, "GET a", b"1"), (0, "SELECT 0", "OK"), (0, "GET a", b"0")],
+    "a select that fails inside exec moves nothing": [
+        (0, "SET a 0", "OK"), (0, "MULTI", "OK"), (0, "SELECT 16", "QUEUED"), (0, "GET a", "QUEUED"), (0, "SET a 1", "QUEUED"),
+        (0, "EXEC", ["ERR DB index is out of range", b"0", "OK"]), (0, "GET a", b"1")],
     "flush inside exec": [
         (0, "SET a 1", "OK"), (0, "MULTI", "OK"), (0, "SET b 1", "QUEUED"), (0, "FLUSHDB", "QUEUED"), (0, "SET c 1", "QUEUED"),
         (0, "DBSIZE", "QUEUED"), (0, "EXEC", ["OK", "OK", "OK", 1]), (0, "KEYS *", [b"c"])],
