@@ -28,6 +28,10 @@ STORIES = {
     "wrong arity while queueing aborts": [
         (0, "MULTI", "OK"), (0, "GET", "ERR wrong number of arguments for 'get' command"),
         (0, "EXEC", "EXECABORT Transaction discarded because of previous errors.")],
+    "a malformed exec ends it": [
+        (0, "WATCH a", "OK"), (0, "MULTI", "OK"), (0, "SET a 1", "QUEUED"),
+        (0, "EXEC now", "EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command"),
+        (0, "EXEC", "ERR EXEC without MULTI"), (0, "SET a 2", "OK"), (0, "MULTI", "OK"), (0, "GET a", "QUEUED"), (0, "EXEC", [b"2"])],
     "discard": [
         (0, "MULTI", "OK"), (0, "SET a 1", "QUEUED"), (0, "DISCARD", "OK"), (0, "GET a", None),
         (0, "DISCARD", "ERR DISCARD without MULTI"), (0, "EXEC", "ERR EXEC without MULTI")],
