@@ -169,7 +169,9 @@ class Run:
             self.results.append(Test(name, status, text, milliseconds / 1000))
         elif status == "block":
             name, _, details = text.partition("\n")
-            self.results.append(Test(f"outside any test: {name}", status, details))
+            test = Test(f"outside any test: {name}", status, details)
+            if test not in self.results:  # a process that goes on behind a test begins the file anew
+                self.results.append(test)
         elif status == "ignore":
             self.results.append(Test(text, status))
 
