@@ -24,19 +24,19 @@ static struct call make_call(struct turn *t, struct session *s, struct request *
     };
 }
 
-/* A SELECT inside a transaction moves the keys that follow it. */
-static void follow_select(const struct request *r, struct session_vars *vars)
+/* A SELECT inside a transaction moves the keys that follow it, unless it will fail. */
+static void follow_select(const struct turn *t, const struct request *r, struct session_vars *vars)
 {
     int64_t number;
     if (r->command->flags & CMD_SELECT && slice_to_i64(r->argv[1], &number) == ERR_OK &&
-        number >= 0 && number < UINT16_MAX)
+        number >= 0 && number < core_options(t->core)->databases)
         vars->db_number = (uint32_t)number;
 }
 
 static void declare_command(struct turn *t, struct session *s, struct request *r,
                             struct session_vars *vars)
 {
-    follow_select(r, vars);
+    follow_select(t, r, vars);
     if (r->command->flags & CMD_LOCAL)
         return;
     const struct call call = make_call(t, s, r, vars);

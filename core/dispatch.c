@@ -33,11 +33,19 @@ static void drop_request(struct session *s)
     request_free(request_pop(&s->queue));
 }
 
-/* A refusal inside MULTI spoils the transaction, as in Redis. The reply is in the scratch buffer. */
+/*
+ * A refusal inside MULTI spoils the transaction, and a malformed EXEC ends it, as in Redis. The reply is in the scratch
+ * buffer.
+ */
 static enum verdict refuse(struct session *s)
 {
-    if (s->multi)
+    const struct command *named = command_find(s->queue.first->argv[0]);
+    if (named && named->flags & CMD_EXEC) {
+        session_discard_multi(s);
+        link_publish_state(s);
+    } else if (s->multi) {
         s->multi->failed = true;
+    }
     s->core->metrics.errors++;
     send_reply(s);
     drop_request(s);
