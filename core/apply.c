@@ -41,7 +41,7 @@ static void declare_command(struct turn *t, struct session *s, struct request *r
         return;
     const struct call call = make_call(t, s, r, vars);
     command_needs(&call);
-    if (r->command->walk == NULL)
+    if (r->command->walk == NULL || t->declared)
         return;
     r->walked = false;
     r->walk = ws_alloc(t->ws, sizeof(*r->walk));
@@ -86,6 +86,7 @@ void apply_declare(struct turn *t)
     for (size_t i = 0; i < t->part_count; i++)
         declare_part(t, &t->parts[i]);
     declare_blind_writes(t);
+    t->declared = true;
 }
 
 bool apply_has_loads(const struct turn *t)
@@ -327,6 +328,7 @@ void apply_rewind(struct turn *t)
     buf_clear(&t->replies);
     t->part = 0;
     t->withheld_count = 0;
+    t->declared = false;
     for (size_t i = 0; i < t->part_count; i++) {
         struct part *p = &t->parts[i];
         p->done = 0;

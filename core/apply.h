@@ -61,6 +61,7 @@ struct turn {
     bool snapshot_units; /* some unit asks for that */
     bool wants_snapshot; /* units were put back for a later turn with one */
     bool walk_saved;     /* dirty entries were saved ahead of the walk */
+    bool declared;       /* needs are declared and walks made; visiting them again makes none */
     enum refused refused;
     char error[256];
     unsigned restarts;
