@@ -316,10 +316,11 @@ static unsigned collect_loads(struct store *s, size_t *entries)
     for (struct entry *e = ws_first(s->ws); e && *entries; e = e->next) {
         if (!needs_loading(e))
             continue;
-        struct load *load = s->loads;
-        for (unsigned i = 0; i < count && load->db != e->db; i++)
+        struct load *load = s->loads; /* the first `count` are of this call, others of an earlier one */
+        unsigned i = 0;
+        for (; i < count && load->db != e->db; i++)
             load = load->next;
-        if (count == 0 || load == NULL || load->db != e->db) {
+        if (i == count) {
             load = mem_alloc(sizeof(*load) + *entries * sizeof(struct entry *));
             *load = (struct load){ .store = s, .next = s->loads, .db = e->db };
             s->loads = load;
