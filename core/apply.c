@@ -143,6 +143,13 @@ static struct withheld find_withheld(struct turn *t, struct part *p, struct requ
     return found;
 }
 
+static void refuse_values(struct turn *t, const struct part *p, size_t bytes)
+{
+    struct resp_writer writer = { &t->replies, p->session->vars.protocol };
+    resp_error(&writer, "ERR the values of this command have %zu bytes together, the most is %d",
+               bytes, UNIT_LOAD_MAX);
+}
+
 /* --- running ------------------------------------------------------------------------------ */
 
 enum unit_status { UNIT_RAN, UNIT_NEEDS_VALUES, UNIT_NEEDS_WALK, UNIT_LATER };
@@ -198,6 +205,21 @@ static void pin_absences(struct turn *t, struct part *p, struct request *r)
     ws_observe(t->ws, NULL, NULL);
 }
 
+/*
+ * Behind a SWAPDB other values stand in the keys' places than were counted when the transaction began; what is too much
+ * then is refused in its place, as nothing of a transaction can wait for another turn. UNIT_LATER: it was.
+ */
+static enum unit_status check_swapped(struct turn *t, struct part *p)
+{
+    const struct withheld found = find_withheld(t, p, p->body);
+    if (found.bytes == 0)
+        return UNIT_RAN;
+    if (store_loaded(t->store) + found.bytes <= UNIT_LOAD_MAX)
+        return UNIT_NEEDS_VALUES;
+    refuse_values(t, p, found.bytes);
+    return UNIT_LATER;
+}
+
 static enum unit_status run_exec(struct turn *t, struct part *p, struct request *r)
 {
     struct session *s = p->session;
@@ -219,7 +241,11 @@ static enum unit_status run_exec(struct turn *t, struct part *p, struct request 
     for (; p->body; p->body = p->body->next) {
         if (needs_walk(t, p->body))
             return UNIT_NEEDS_WALK;
-        run_command(t, s, p->body);
+        const enum unit_status values = t->swapped ? check_swapped(t, p) : UNIT_RAN;
+        if (values == UNIT_NEEDS_VALUES)
+            return values;
+        if (values == UNIT_RAN)
+            run_command(t, s, p->body);
     }
     p->in_exec = false;
     return UNIT_RAN;
@@ -245,10 +271,7 @@ static enum unit_status check_values(struct turn *t, struct part *p, struct requ
         return UNIT_LATER;
     }
     if (found.bytes > UNIT_LOAD_MAX) {
-        struct resp_writer writer = { &t->replies, p->session->vars.protocol };
-        resp_error(&writer,
-                   "ERR the values of this command have %zu bytes together, the most is %d",
-                   found.bytes, UNIT_LOAD_MAX);
+        refuse_values(t, p, found.bytes);
         return UNIT_LATER;
     }
     const bool first = t->part == 0 && p->done == 0;
@@ -318,9 +341,12 @@ void apply_send_walk(struct turn *t)
     store_walk(t->store, t->walk_request->walk);
 }
 
-void apply_walked(struct turn *t)
+bool apply_walked(struct turn *t)
 {
     t->walk_request->walked = true;
+    const bool swapped = t->walk_request->walk->kind == WALK_SWAP;
+    t->swapped = t->swapped || swapped;
+    return swapped;
 }
 
 void apply_rewind(struct turn *t)
@@ -329,6 +355,7 @@ void apply_rewind(struct turn *t)
     t->part = 0;
     t->withheld_count = 0;
     t->declared = false;
+    t->swapped = false;
     for (size_t i = 0; i < t->part_count; i++) {
         struct part *p = &t->parts[i];
         p->done = 0;

@@ -67,6 +67,10 @@ enum command_flag {
     CMD_ALONE =
         1 << 15, /* a unit of its own in a read turn that changes the session when it runs: WATCH */
     CMD_EXEC = 1 << 16, /* dispatch turns the queued commands into one unit */
+    CMD_OWN_LIMIT =
+        1 << 17, /* an argument holds a value in a wrapping: it checks the length itself */
+    CMD_EXCLUSIVE =
+        1 << 18, /* no other write turn is under way, on any core, while it runs: SWAPDB */
 };
 
 /* ACL categories, as Redis names them (@read, @write, …). */

@@ -33,7 +33,7 @@ struct command_group {
     size_t count;
 };
 
-extern const struct command_group rows_connection, rows_generic, rows_server,
+extern const struct command_group rows_connection, rows_generic, rows_scripting, rows_server,
     rows_string, rows_transactions;
 
 #endif

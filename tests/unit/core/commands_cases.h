@@ -17,4 +17,10 @@ struct command_case {
 extern const struct command_case redis_cases[]; /* what Redis answers too */
 extern const size_t redis_case_count;
 
+extern const struct command_case redis_keys_cases[]; /* likewise; commands_keys_cases.c */
+extern const size_t redis_keys_case_count;
+extern const struct command_case
+    our_keys_cases[]; /* what Redis 7.0.15 does not know, or answers otherwise */
+extern const size_t our_keys_case_count;
+
 #endif
