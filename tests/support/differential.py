@@ -19,10 +19,11 @@ PATTERNS = ["*", "key:*", "?", "[a-c]", "[^a-c]", "key:[12]", "\\a", "k*1", "", 
 
 
 class Commands:
-    """An endless source of commands of issue 2, most of them right."""
+    """An endless source of commands, most of them right; `swaps`: SWAPDB among them."""
 
-    def __init__(self, seed):
+    def __init__(self, seed, swaps=True):
         self.dice = random.Random(seed)
+        self.swaps = swaps
 
     def key(self):
         return self.dice.choice(KEYS)
@@ -82,6 +83,17 @@ class Commands:
             (2, lambda: ["PERSIST", key()]),
             (2, lambda: [d.choice(["RENAME", "RENAMENX"]), key(), key()]),
             (2, lambda: ["COPY", key(), key(), *self.options(["REPLACE"], [("DB", "1"), ("DB", "0"), ("DB", "16"), ("DB", "x")])]),
+            (2, lambda: ["MOVE", key(), d.choice(["0", "1", "1", "1", "16", "x", "-1"])]),
+            (1, lambda: ["SWAPDB", d.choice(["0", "1"]), d.choice(["0", "1", "1", "16", "x"])] if self.swaps else ["PING"]),
+            (1, lambda: ["SORT", key(), *self.options(["ASC", "DESC"], ["ALPHA"], [("LIMIT", "0", "5"), ("LIMIT", "x", "1")],
+                                                      [("STORE", key()), "NOSUCH", "BY"])]),
+            (1, lambda: ["SORT_RO", key(), *self.options(["ALPHA"], [("GET", "#"), ("STORE", "a"), "LIMIT"])]),
+            (1, lambda: ["RESTORE", key(), d.choice(["0", "-1", "x"]), value(), *self.options(
+                ["REPLACE"], ["ABSTTL"], [("IDLETIME", number()), ("FREQ", "300"), "NOSUCH"])]),
+            (1, lambda: ["DUMP", key()]),
+            (1, lambda: ["OBJECT", d.choice(["REFCOUNT", "FREQ", "IDLETIME", "NOSUCH"]), key()]),
+            (1, lambda: ["MEMORY", "USAGE", key(), *self.options([("SAMPLES", number()), "NOSUCH"])]),
+            (1, lambda: ["WAIT", d.choice(["0", "-1", "x"]), d.choice(["0", "10", "-1", "x"])]),
             (2, lambda: ["KEYS", self.pick(PATTERNS)]),
             (1, lambda: ["DBSIZE"]),
             (1, lambda: ["SELECT", d.choice(["0", "0", "0", "1", "x", "-1"])]),
@@ -98,7 +110,8 @@ class Commands:
 
     def wrong_arity(self):
         name = self.pick(["GET", "SET", "MSET", "INCR", "EXPIRE", "RENAME", "MGET", "DEL", "EXISTS", "GETRANGE", "APPEND",
-                          "SETEX", "PTTL", "COPY", "KEYS", "SELECT", "ECHO", "STRLEN", "GETEX", "MSETNX"])
+                          "SETEX", "PTTL", "COPY", "KEYS", "SELECT", "ECHO", "STRLEN", "GETEX", "MSETNX", "MOVE", "SWAPDB",
+                          "DUMP", "RESTORE", "OBJECT", "WAIT", "SORT"])
         return [name, *["k"] * self.pick([0, 0, 1, 3, 5])][:self.pick([1, 1, 2, 4, 6])]
 
     def transaction(self):
@@ -126,6 +139,12 @@ def same(command, ours, theirs):
         return abs(ours - theirs) <= (2 if name in ("TTL", "EXPIRETIME") else 2000)
     if name == "DBSIZE" and isinstance(ours, int) and isinstance(theirs, int):
         return ours <= theirs  # Redis counts keys that are over and that nobody has looked at since
+    if name in ("EXPIRE", "PEXPIRE") and {"GT", "LT"} & set(command) and isinstance(ours, int):
+        return isinstance(theirs, int)  # the same time from now is later a millisecond later; EXPIREAT tells
+    if name == "OBJECT" and isinstance(ours, int) and isinstance(theirs, int):
+        return True  # a shared number has many references in Redis; what is idle there was not read
+    if (name, type(ours), type(theirs)) in (("DUMP", bytes, bytes), ("MEMORY", int, int)):
+        return True  # forms and sizes of one's own
     if name == "KEYS" and isinstance(ours, list) and isinstance(theirs, list):
         return sorted(ours) == sorted(theirs)
     return type(ours) is type(theirs) and ours == theirs
