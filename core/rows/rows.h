@@ -23,11 +23,12 @@
 #define FROM_SECOND 2, -1, 1
 #define PAIRS       1, -1, 2
 
-/* needs, walk, subcommands and their count. */
-#define PLAIN           NULL, NULL, NULL, 0
-#define NEEDS(function) function, NULL, NULL, 0
-#define WALK(function)  NULL, function, NULL, 0
-#define SUBS(rows)      NULL, NULL, rows, ARRAY_SIZE(rows)
+/* needs, walk, keys, subcommands and their count. */
+#define PLAIN                NULL, NULL, NULL, NULL, 0
+#define NEEDS(function)      function, NULL, NULL, NULL, 0
+#define WALK(function)       NULL, function, NULL, NULL, 0
+#define MOVABLE(keys, needs) needs, NULL, keys, NULL, 0
+#define SUBS(rows)           NULL, NULL, NULL, rows, ARRAY_SIZE(rows)
 
 struct command_group {
     const struct command *rows;
@@ -35,6 +36,6 @@ struct command_group {
 };
 
 extern const struct command_group rows_bitmap, rows_connection, rows_generic, rows_hyperloglog,
-    rows_server, rows_string, rows_transactions;
+    rows_scripting, rows_server, rows_string, rows_transactions;
 
 #endif
