@@ -35,6 +35,7 @@ struct core {
     struct expiry *expiry;
     struct session *first_session; /* in order of id */
     struct session *last_session;
+    struct session *first_watcher; /* has watched keys */
     uint64_t last_session_id;
     struct buf scratch;   /* the reply of a command that runs at once */
     int64_t clock_offset; /* database's unix ms minus monotonic ms */
@@ -44,5 +45,7 @@ struct core {
 
 void core_add_session(struct core *core, struct session *s);
 void core_remove_session(struct core *core, struct session *s);
+void core_add_watcher(struct core *core, struct session *s);
+void core_remove_watcher(struct core *core, struct session *s);
 
 #endif

@@ -165,14 +165,26 @@ void session_watch(struct session *s, uint32_t db, struct slice key, int64_t rev
 {
     if (find_watch(s, db, key))
         return;
+    if (s->watches == NULL)
+        core_add_watcher(s->core, s);
     struct watch *w = mem_alloc(sizeof(*w));
     *w =
         (struct watch){ .next = s->watches, .db = db, .revision = revision, .key = slice_dup(key) };
     s->watches = w;
 }
 
+void session_break_watches(struct session *s, bool (*written)(void *arg, const struct watch *w),
+                           void *arg)
+{
+    for (struct watch *w = s->watches; w; w = w->next)
+        if (written(arg, w))
+            w->revision = WATCH_BROKEN;
+}
+
 void session_unwatch(struct session *s)
 {
+    if (s->watches)
+        core_remove_watcher(s->core, s);
     while (s->watches) {
         struct watch *next = s->watches->next;
         free((void *)s->watches->key.p);

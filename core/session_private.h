@@ -25,10 +25,12 @@ enum session_life {
     SESSION_GONE,     /* the client left; freed when it is in no turn */
 };
 
+enum { WATCH_BROKEN = -2 }; /* no revision is that */
+
 struct watch {
     struct watch *next;
     uint32_t db;
-    int64_t revision; /* 0: the key was absent */
+    int64_t revision; /* 0: the key was absent; WATCH_BROKEN: this core has written to it since */
     struct slice key; /* owned */
 };
 
@@ -68,6 +70,7 @@ struct session {
     struct buf assembling;     /* a request that comes in several frames */
     struct multi *multi;       /* NULL outside MULTI */
     struct watch *watches;
+    struct session_link watching; /* core's list of those with watches */
 
     int64_t sleep_ms; /* what the command that runs asked for */
     struct nap *nap;  /* NULL when it does not sleep */
@@ -86,6 +89,10 @@ struct session {
 struct session *session_new(struct core *core, struct link *link, uint64_t wire_id,
                             const struct frame_open *open);
 void session_free(struct session *s);
+
+/* session_break_watches: what `written` says yes to has been written, and may since be as it was before. */
+void session_break_watches(struct session *s, bool (*written)(void *arg, const struct watch *w),
+                           void *arg);
 
 /* session_restore sets what a STATE record says; false when it is malformed. */
 bool session_restore(struct session *s, struct slice state);

@@ -36,12 +36,6 @@
     PG_INT4, PG_TEXT, PG_INT4, PG_BYTEA_ARRAY, PG_INT8_ARRAY, PG_INT2_ARRAY, PG_BYTEA_ARRAY, \
         PG_INT8_ARRAY, PG_INT4_ARRAY, PG_INT8
 
-/* The fence: f has one row if the writer's is as expected; another number of them divides by zero. */
-#define FENCE(id, epoch, turn, now)                                                        \
-    "WITH f AS (UPDATE cofre.writer SET turn = " turn ", seen_at = " now " WHERE id = " id \
-    " AND epoch = " epoch " AND turn = " turn " - 1 RETURNING 1) "
-#define FENCED "1 / (SELECT count(*) FROM f) = 1"
-
 const struct sql_row sql_rows[SQL_ID_COUNT] = {
     [SQL_BEGIN] = { "begin", "BEGIN", { 0 } },
     [SQL_BEGIN_SNAPSHOT] = { "begin_snapshot",
@@ -57,9 +51,13 @@ const struct sql_row sql_rows[SQL_ID_COUNT] = {
     [SQL_EXCLUDE] = { "exclude",
                       "SELECT count(*) FROM (SELECT id FROM cofre.writer ORDER BY id FOR UPDATE) AS w",
                       { 0 } },
-    /* One row changed or division by zero: a transaction whose fence failed cannot commit anything. */
+    /*
+     * One row changed or division by zero: a transaction whose fence failed cannot commit anything. A statement of its own: what
+     * follows has a snapshot from after the wait for the row (EXCLUDE).
+     */
     [SQL_FENCE] = { "fence",
-                    FENCE("$1", "$2", "$3", "$4") "SELECT " FENCED,
+                    "WITH f AS (UPDATE cofre.writer SET turn = $3, seen_at = $4"
+                    " WHERE id = $1 AND epoch = $2 AND turn = $3 - 1 RETURNING 1) SELECT 1 / count(*) FROM f",
                     { PG_INT8, PG_INT8, PG_INT8, PG_INT8 } },
     [SQL_RECOVER] = { "recover",
                       "UPDATE cofre.writer SET epoch = epoch + 1 WHERE id = $1 RETURNING epoch, turn",
@@ -101,11 +99,6 @@ const struct sql_row sql_rows[SQL_ID_COUNT] = {
      * that a TTL that is refreshed leaves the indexed column alone (HOT); a deleted row gets its grace period in full.
      */
     [SQL_UPSERT] = { "upsert", INSERT_ENTRIES OR_UPDATE, { INSERT_TYPES } },
-    /* All of a turn of blind writes in one statement: $11 writer · $12 epoch · $13 turn */
-    [SQL_UPSERT_FENCED] = { "upsert_fenced",
-                            FENCE("$11", "$12", "$13", "$10") INSERT_ENTRIES
-                            " WHERE " FENCED OR_UPDATE,
-                            { INSERT_TYPES, PG_INT8, PG_INT8, PG_INT8 } },
     /* For entries that were absent at Load: another core's insert makes this fail (23505) and the turn start again. */
     [SQL_INSERT] = { "insert", INSERT_ENTRIES, { INSERT_TYPES } },
     /* Expiry alone, the value stays: $1 to $3 as above · $4 keys · $5 expiries · $6 identities · $7 time */

@@ -214,16 +214,11 @@ void store_exclude(struct store *s)
     query(s, SQL_EXCLUDE, NULL, NULL);
 }
 
-static void put_writer(struct store *s, const struct store_writer *writer, int64_t turn)
+void store_fence(struct store *s, const struct store_writer *writer, int64_t turn)
 {
     pg_int8(&s->params, writer->id);
     pg_int8(&s->params, writer->epoch);
     pg_int8(&s->params, turn);
-}
-
-void store_fence(struct store *s, const struct store_writer *writer, int64_t turn)
-{
-    put_writer(s, writer, turn);
     pg_int8(&s->params, s->now_ms);
     query(s, SQL_FENCE, NULL, NULL);
 }
@@ -472,6 +467,7 @@ static size_t collect_dirty(struct store *s)
             s->scratch_cap = s->scratch_cap ? s->scratch_cap * 2 : 256;
             s->scratch = mem_realloc(s->scratch, s->scratch_cap * sizeof(struct entry *));
         }
+        e->stored = true;
         s->scratch[n++] = e;
     }
     if (n > 1)
@@ -527,39 +523,20 @@ static void put_expiries_and_writers(struct store *s, struct entry *const *list,
     pg_int8(&s->params, s->now_ms);
 }
 
-static void put_run(struct store *s, enum save_kind kind, struct entry *const *list, size_t n)
-{
-    put_space(s, list[0]->db);
-    put_keys(s, list, n);
-    if (kind != SAVE_TOUCH)
-        put_values(s, list, n);
-    put_expiries_and_writers(s, list, n);
-}
-
 static void save_run(struct store *s, enum save_kind kind, struct entry *const *list, size_t n)
 {
     static const enum sql_id statement[] = {
         [SAVE_UPSERT] = SQL_UPSERT, [SAVE_INSERT] = SQL_INSERT, [SAVE_TOUCH] = SQL_TOUCH
     };
-    put_run(s, kind, list, n);
+    put_space(s, list[0]->db);
+    put_keys(s, list, n);
+    if (kind != SAVE_TOUCH)
+        put_values(s, list, n);
+    put_expiries_and_writers(s, list, n);
     query(s, statement[kind], NULL, NULL);
 }
 
-/* save_fenced saves the first run with the fence in the same statement, where there is a statement for that. */
-static void save_fenced(struct store *s, enum save_kind kind, struct entry *const *list, size_t n,
-                        const struct store_writer *writer, int64_t turn)
-{
-    if (kind != SAVE_UPSERT) {
-        store_fence(s, writer, turn);
-        save_run(s, kind, list, n);
-        return;
-    }
-    put_run(s, kind, list, n);
-    put_writer(s, writer, turn);
-    query(s, SQL_UPSERT_FENCED, NULL, NULL);
-}
-
-unsigned store_save(struct store *s, const struct store_writer *fence, int64_t turn)
+unsigned store_save(struct store *s)
 {
     const size_t n = collect_dirty(s);
     unsigned statements = 0;
@@ -568,13 +545,8 @@ unsigned store_save(struct store *s, const struct store_writer *fence, int64_t t
         for (end = i + 1; end < n; end++)
             if (s->scratch[end]->db != s->scratch[i]->db || save_kind(s->scratch[end]) != kind)
                 break;
-        if (i == 0 && fence)
-            save_fenced(s, kind, s->scratch, end, fence, turn);
-        else
-            save_run(s, kind, s->scratch + i, end - i);
+        save_run(s, kind, s->scratch + i, end - i);
     }
-    if (n == 0 && fence)
-        store_fence(s, fence, turn);
     return statements;
 }
 

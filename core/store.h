@@ -35,7 +35,6 @@ void store_claim(struct store *s, struct pg_conn *conn, int64_t now_ms, struct s
 void store_recover(struct store *s, struct pg_conn *conn, struct store_writer *out);
 /* store_exclude waits for the write turns of all cores to end, and lets none begin before this transaction has ended. */
 void store_exclude(struct store *s);
-/* store_fence queues the fence of a transaction that begins with something else than store_save. */
 void store_fence(struct store *s, const struct store_writer *writer, int64_t turn);
 
 /* store_others queues the question what the writers' rows that are not `own` say (cache.h). */
@@ -60,11 +59,8 @@ bool store_withheld(const struct store *s);
 /* --- walk and save ------------------------------------------------------------------------ */
 
 void store_walk(struct store *s, struct walk *walk);
-/*
- * store_save queues the saving of every dirty entry, the fence of this turn before it where fence is not NULL.
- * Returns the number of statements with entries.
- */
-unsigned store_save(struct store *s, const struct store_writer *fence, int64_t turn);
+/* store_save queues the saving of every dirty entry. Returns the number of statements queued. */
+unsigned store_save(struct store *s);
 /* store_saved: the group with the saves went through, in a transaction that goes on (a walk comes). */
 void store_saved(struct store *s);
 

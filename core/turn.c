@@ -176,9 +176,25 @@ static void undo(struct turn *t)
     working_set_reset(t->ws);
 }
 
+static bool stored(void *arg, const struct watch *w)
+{
+    struct turn *t = arg;
+    const struct entry *e = ws_entry(t->ws, w->db, w->key);
+    return e && e->stored;
+}
+
+/* A key that was absent, written, and is absent again has the revision that it had: WATCH is told of each write. */
+static void break_watches(struct turn *t)
+{
+    for (struct session *s = t->core->first_watcher; s; s = s->watching.next)
+        session_break_watches(s, stored, t);
+}
+
 void turn_settle(struct turn *t)
 {
     count(t);
+    if (t->kind == TURN_WRITE)
+        break_watches(t);
     turn_cache_settle(t);
     for (size_t i = 0; i < t->part_count; i++)
         answer(t, &t->parts[i]);
@@ -348,7 +364,7 @@ static void walk(struct turn *t)
     turn_cache_writing(t);
     if (walk_empties(t->walk_request->walk->kind))
         turn_cache_emptying(t);
-    t->walk_saved = store_save(t->store, NULL, 0) > 0;
+    t->walk_saved = store_save(t->store) > 0;
     apply_send_walk(t);
     send_step(t, STEP_WALKING);
 }
@@ -356,8 +372,10 @@ static void walk(struct turn *t)
 /* Blind writes alone need no BEGIN: a pipeline up to its Sync is one transaction. */
 static void commit(struct turn *t)
 {
+    if (!t->begun)
+        store_fence(t->store, t->writer, t->number);
     turn_cache_writing(t);
-    store_save(t->store, t->begun ? NULL : t->writer, t->number);
+    store_save(t->store);
     if (t->begun)
         store_commit(t->store);
     send_step(t, STEP_COMMITTING);
