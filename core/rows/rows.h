@@ -14,12 +14,20 @@
 #include "command_table.h"
 #include "commands/commands.h"
 
-/* Key positions: first, last, step. */
-#define NO_KEYS  0, 0, 0
-#define ONE_KEY  1, 1, 1
-#define TWO_KEYS 1, 2, 1
-#define ALL_KEYS 1, -1, 1
-#define PAIRS    1, -1, 2
+/*
+ * Key positions: first, last, step; then what is done with the first key and with the others. Without _AS: RW, access,
+ * update for CMD_WRITE, else RO, access.
+ */
+#define NO_KEYS  0, 0, 0, 0, 0
+#define ONE_KEY  1, 1, 1, 0, 0
+#define TWO_KEYS 1, 2, 1, 0, 0
+#define ALL_KEYS 1, -1, 1, 0, 0
+#define PAIRS    1, -1, 2, 0, 0
+
+#define ONE_KEY_AS(access)          1, 1, 1, (access), 0
+#define TWO_KEYS_AS(access, second) 1, 2, 1, (access), (second)
+#define ALL_KEYS_AS(access)         1, -1, 1, (access), 0
+#define PAIRS_AS(access)            1, -1, 2, (access), 0
 
 /* needs, walk, subcommands and their count. */
 #define PLAIN           NULL, NULL, NULL, 0
