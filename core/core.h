@@ -45,8 +45,12 @@ struct slice core_database_version(const struct core *core); /* PostgreSQL's ser
 struct cache_figures core_cache(const struct core *core);
 int64_t core_now_ms(const struct core *core); /* unix ms on the database's clock */
 
-/* core_key_counts: INFO keyspace, at most 10 s old: keys and keys with expiry of a database; false past the last. */
+/*
+ * core_key_counts: INFO keyspace, at most 10 s old: keys and keys with expiry of each database that has any, whichever
+ * keyspace it belongs to; false past the last.
+ */
 struct core_key_count {
+    uint32_t keyspace;
     uint32_t db_number;
     int64_t keys;
     int64_t expires;

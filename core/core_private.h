@@ -13,12 +13,14 @@ struct cache;
 struct lanes;
 struct link_server;
 struct expiry;
+struct keyspaces;
 
 struct core {
     uv_loop_t *loop;
     struct core_options options;
     struct core_metrics metrics;
     struct identity_table *identities;
+    struct keyspaces *keyspaces;
     struct lanes *lanes;
     struct cache *cache;
     uint64_t hash_seed; /* of all working sets */

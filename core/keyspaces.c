@@ -75,9 +75,12 @@ void keyspaces_set_ready(struct keyspaces *k, uint32_t index)
     k->items[index].ready = true;
 }
 
-void keyspaces_forget(struct keyspaces *k)
+bool keyspaces_forget(struct keyspaces *k)
 {
+    bool any = false;
     for (uint32_t i = 1; i < k->count; i++) {
+        any = any || k->items[i].ready;
         k->items[i].ready = false;
     }
+    return any;
 }

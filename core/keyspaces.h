@@ -27,6 +27,6 @@ uint32_t keyspaces_count(const struct keyspaces *k);
  */
 bool keyspaces_ready(const struct keyspaces *k, uint32_t index);
 void keyspaces_set_ready(struct keyspaces *k, uint32_t index);
-void keyspaces_forget(struct keyspaces *k);
+bool keyspaces_forget(struct keyspaces *k); /* false: nothing was known */
 
 #endif

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "core_private.h"
 #include "expiry.h"
+#include "keyspaces.h"
 #include "lanes.h"
 #include "link_server.h"
 #include "options.h"
@@ -193,6 +194,7 @@ static void release(struct process *p)
     uv_loop_close(&p->loop);
     cache_free(p->core.cache);
     identity_table_free(p->core.identities);
+    keyspaces_free(p->core.keyspaces);
     buf_release(&p->core.scratch);
 }
 
@@ -214,6 +216,7 @@ int main(int argc, char **argv)
     p->core.hash_seed = slice_random_seed();
     p->core.cache = cache_new((size_t)options.core.cache_size);
     p->core.identities = identity_table_new();
+    p->core.keyspaces = keyspaces_new();
     buf_init(&p->core.scratch, SCRATCH_MAX);
     p->core.metrics.started_ms = (int64_t)(uv_hrtime() / 1000000);
     if (start(p, &options) != ERR_OK)

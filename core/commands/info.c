@@ -156,6 +156,9 @@ static void add_keyspace(struct call *call, struct buf *out)
 {
     struct core_key_count count;
     for (size_t i = 0; core_key_counts(call->core, i, &count); i++) {
+        if (count.keyspace != session_vars(call->session)->keyspace) {
+            continue;
+        }
         buf_printf(out, "db%" PRIu32 ":keys=%" PRId64 ",expires=%" PRId64 ",avg_ttl=0\r\n",
                    count.db_number, count.keys, count.expires);
     }

@@ -30,7 +30,8 @@ static void test_rows_are_known_until_a_connection_is_lost(void **state)
     assert_false(keyspaces_ready(k, a));
     keyspaces_set_ready(k, a);
     assert_true(keyspaces_ready(k, a));
-    keyspaces_forget(k);
+    assert_true(keyspaces_forget(k));
+    assert_false(keyspaces_forget(k));
     assert_false(keyspaces_ready(k, a));
     assert_true(keyspaces_ready(k, 0));
     keyspaces_free(k);
