@@ -9,6 +9,7 @@
 #include "core.h"
 #include "identity.h"
 
+struct acl;
 struct cache;
 struct lanes;
 struct link_server;
@@ -21,6 +22,7 @@ struct core {
     struct core_metrics metrics;
     struct identity_table *identities;
     struct keyspaces *keyspaces;
+    struct acl *acl;
     struct lanes *lanes;
     struct cache *cache;
     uint64_t hash_seed; /* of all working sets */

@@ -10,6 +10,7 @@
 #include "apply.h"
 #include "base/log.h"
 #include "dispatch.h"
+#include "gate.h"
 #include "keyspaces.h"
 #include "lanes.h"
 #include "link_server.h"
@@ -62,6 +63,7 @@ bool turn_add(struct turn *t, struct session *s)
 {
     if (t->part_count > 0 && (t->units >= UNITS_MAX || t->bytes >= BYTES_MAX))
         return false;
+    gate_recheck(s);
     struct part *p = new_part(t);
     *p = (struct part){ .session = s, .units = s->units, .vars = s->vars };
     s->units = (struct request_list){ NULL, NULL, 0 };
