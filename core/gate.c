@@ -39,6 +39,8 @@ static void reply_denied(const struct session *s, const struct acl_verdict *v, c
 /* What still waits of a client that was turned off is not run either. */
 static struct acl_verdict ask(const struct session *s, const struct request *r, uint32_t number)
 {
+    if (s->user->unlimited)
+        return (struct acl_verdict){ .denial = ACL_ALLOWED };
     if (!s->user->on)
         return (struct acl_verdict){ .denial = ACL_DENIED_COMMAND,
                                      .object = slice_of(r->command->name) };

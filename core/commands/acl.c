@@ -177,8 +177,8 @@ void run_acl_setuser(struct call *call)
         reply_text(call, &error);
         return;
     }
-    resp_ok(call->reply);
     core_acl_changed(call->core, call->session, "setuser", call->argv[2]);
+    resp_ok(call->reply);
 }
 
 void run_acl_deluser(struct call *call)
@@ -190,10 +190,10 @@ void run_acl_deluser(struct call *call)
         }
     }
     const size_t deleted = acl_delete_users(core_acl(call->core), call->argv + 2, call->argc - 2);
-    resp_int(call->reply, (int64_t)deleted);
     if (deleted > 0) {
         core_acl_changed(call->core, call->session, "deluser", call->argv[2]);
     }
+    resp_int(call->reply, (int64_t)deleted);
 }
 
 /* --- LOAD SAVE -------------------------------------------------------------------------------- */
@@ -235,8 +235,8 @@ void run_acl_load(struct call *call)
         reply_faults(call, &faults);
         return;
     }
-    resp_ok(call->reply);
     core_acl_changed(call->core, call->session, "load", (struct slice){ NULL, 0 });
+    resp_ok(call->reply);
 }
 
 void run_acl_save(struct call *call)
