@@ -61,6 +61,9 @@ enum command_flag {
     CMD_ALONE =
         1 << 15, /* a unit of its own in a read turn that changes the session when it runs: WATCH */
     CMD_EXEC = 1 << 16, /* dispatch turns the queued commands into one unit */
+    CMD_WRITES_BACK =
+        1
+        << 17, /* shown as a reader, as Redis does, but keeps what it found out: runs in the write lane */
 };
 
 /* ACL categories, as Redis names them (@read, @write, …). */

@@ -35,11 +35,19 @@ static void drop_request(struct session *s)
     request_free(request_pop(&s->queue));
 }
 
-/* A refusal inside MULTI spoils the transaction, as in Redis. The reply is in the scratch buffer. */
+/*
+ * A refusal inside MULTI spoils the transaction, and a malformed EXEC ends it, as in Redis. The reply is in the scratch
+ * buffer.
+ */
 static enum verdict refuse(struct session *s)
 {
-    if (s->multi)
+    const struct command *named = command_find(s->queue.first->argv[0]);
+    if (named && named->flags & CMD_EXEC) {
+        session_discard_multi(s);
+        link_publish_state(s);
+    } else if (s->multi) {
         s->multi->failed = true;
+    }
     s->core->metrics.errors++;
     send_reply(s);
     drop_request(s);
@@ -179,18 +187,11 @@ static enum verdict queue_in_multi(struct session *s, struct request *r)
     return DONE;
 }
 
-/* An EXEC that is refused ends the transaction; anything else spoils it. */
 static enum verdict deny(struct session *s, const struct request *r, const struct acl_verdict *v)
 {
     struct resp_writer w = begin_reply(s);
     gate_refuse(s, r, v, &w);
-    const bool ends = s->multi && r->command->flags & CMD_EXEC;
-    if (ends)
-        session_discard_multi(s);
-    const enum verdict done = refuse(s);
-    if (ends)
-        link_publish_state(s);
-    return done;
+    return refuse(s);
 }
 
 /* admit is the list of gates, in order: who, name and arity, limits, ACL, transaction, then by kind. */
@@ -205,7 +206,7 @@ static enum verdict admit(struct session *s, struct request *r)
     const struct acl_verdict v = gate_check(s, r);
     if (v.denial != ACL_ALLOWED)
         return s->units.count ? WAIT : deny(s, r, &v);
-    r->writes = r->command->flags & CMD_WRITE;
+    r->writes = r->command->flags & (CMD_WRITE | CMD_WRITES_BACK);
     r->walks = r->command->walk != NULL;
     s->last_command = r->command;
     if (r->command->flags & CMD_EXEC)

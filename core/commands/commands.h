@@ -18,6 +18,17 @@ command_fn run_append, run_strlen, run_getrange, run_setrange;
 /* counters.c */
 command_fn run_incr, run_decr, run_incrby, run_decrby, run_incrbyfloat;
 
+/* bits.c, bitfield.c */
+command_fn run_getbit, run_setbit, run_bitcount, run_bitpos, run_bitop;
+command_fn run_bitfield, run_bitfield_ro;
+command_needs_fn needs_bitop;
+
+/* lcs.c */
+command_fn run_lcs;
+
+/* hyperloglog.c */
+command_fn run_pfadd, run_pfcount, run_pfmerge, run_pfdebug, run_pfselftest;
+
 /* keys.c */
 command_fn run_del, run_exists, run_type, run_rename, run_renamenx, run_copy;
 command_needs_fn needs_rename, needs_copy, needs_watch;
@@ -58,6 +69,12 @@ command_fn run_command, run_command_count, run_command_docs, run_command_getkeys
 /* call_read finds key i for reading, and counts a hit or a miss; call_find only finds. */
 struct entry *call_read(struct call *call, uint32_t i);
 struct entry *call_find(struct call *call, uint32_t i);
+
+/*
+ * call_edit makes the value of key i `length` bytes long and writable in place, as ws_edit does. e is its entry, or
+ * NULL where the key does not exist: then it is made.
+ */
+uint8_t *call_edit(struct call *call, uint32_t i, struct entry *e, size_t length);
 
 /* call_value_fits says whether a value may be so long, or writes the error reply. */
 MUST_CHECK bool call_value_fits(struct call *call, uint64_t length);

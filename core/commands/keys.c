@@ -21,6 +21,14 @@ struct entry *call_read(struct call *call, uint32_t i)
     return e;
 }
 
+uint8_t *call_edit(struct call *call, uint32_t i, struct entry *e, size_t length)
+{
+    if (e == NULL) {
+        e = ws_put(call->ws, call->db, call->argv[i], (struct slice){ NULL, 0 }, 0);
+    }
+    return ws_edit(call->ws, e, length);
+}
+
 /* --- DEL UNLINK EXISTS TOUCH TYPE -------------------------------------------------------- */
 
 void run_del(struct call *call)

@@ -86,6 +86,14 @@ static const struct command rows[] = {
       CAT_READ | CAT_STRING | CAT_FAST, run_strlen, PLAIN,
       "Returns the length of a value", "2.2.0", "string", "O(1)",
       "key" },
+    { "lcs", -3, CMD_READONLY, TWO_KEYS, NEED_VALUE,
+      CAT_READ | CAT_STRING | CAT_SLOW, run_lcs, PLAIN,
+      "Finds the longest common subsequence of two values", "7.0.0", "string", "O(N*M) for values of N and M bytes",
+      "key1 key2 [LEN] [IDX] [MINMATCHLEN len] [WITHMATCHLEN]" },
+    { "substr", 4, CMD_READONLY, ONE_KEY, NEED_VALUE,
+      CAT_READ | CAT_STRING | CAT_SLOW, run_getrange, PLAIN,
+      "Returns a part of a value: an old name of GETRANGE", "1.0.0", "string", "O(N)",
+      "key start end" },
 };
 
 const struct command_group rows_string = { rows, ARRAY_SIZE(rows) };

@@ -16,5 +16,9 @@ struct command_case {
 
 extern const struct command_case redis_cases[]; /* what Redis answers too */
 extern const size_t redis_case_count;
+extern const struct command_case bit_cases[]; /* likewise; commands_bits_cases.c */
+extern const size_t bit_case_count;
+extern const struct command_case hyperloglog_cases[]; /* likewise; commands_hyperloglog_cases.c */
+extern const size_t hyperloglog_case_count;
 
 #endif
