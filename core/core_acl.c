@@ -61,10 +61,10 @@ static const char *why_end(const struct session *s, const struct acl_user *now)
 {
     if (!s->user->on)
         return NULL; /* nothing of it was ever run */
-    if (!now->on)
-        return "its user was turned off";
     if (acl_set_find(acl_users(s->core->acl), s->user->name) == NULL)
         return "its user was deleted";
+    if (!now->on)
+        return "its user was turned off";
     if (now->keyspace_index != s->vars.keyspace)
         return "its user has another keyspace now";
     return NULL;
