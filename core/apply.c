@@ -37,7 +37,7 @@ static void declare_command(struct turn *t, struct session *s, struct request *r
         return;
     const struct call call = make_call(t, s, r, vars);
     command_needs(&call);
-    if (r->command->walk == NULL)
+    if (r->command->walk == NULL || t->declared)
         return;
     r->walked = false;
     r->walk = ws_alloc(t->ws, sizeof(*r->walk));
@@ -82,6 +82,7 @@ void apply_declare(struct turn *t)
     for (size_t i = 0; i < t->part_count; i++)
         declare_part(t, &t->parts[i]);
     declare_blind_writes(t);
+    t->declared = true;
 }
 
 bool apply_has_loads(const struct turn *t)
@@ -136,6 +137,13 @@ static struct withheld find_withheld(struct turn *t, struct part *p, struct requ
     declare_unit(t, p->session, r, p->session->vars);
     ws_observe(t->ws, NULL, NULL);
     return found;
+}
+
+static void refuse_values(struct turn *t, const struct part *p, size_t bytes)
+{
+    struct resp_writer writer = { &t->replies, p->session->vars.protocol };
+    resp_error(&writer, "ERR the values of this command have %zu bytes together, the most is %d",
+               bytes, UNIT_LOAD_MAX);
 }
 
 /* --- running ------------------------------------------------------------------------------ */
@@ -199,6 +207,21 @@ static void pin_absences(struct turn *t, struct part *p, struct request *r)
     ws_observe(t->ws, NULL, NULL);
 }
 
+/*
+ * Behind a SWAPDB other values stand in the keys' places than were counted when the transaction began; what is too much
+ * then is refused in its place, as nothing of a transaction can wait for another turn. UNIT_LATER: it was.
+ */
+static enum unit_status check_swapped(struct turn *t, struct part *p)
+{
+    const struct withheld found = find_withheld(t, p, p->body);
+    if (found.bytes == 0)
+        return UNIT_RAN;
+    if (store_loaded(t->store) + found.bytes <= UNIT_LOAD_MAX)
+        return UNIT_NEEDS_VALUES;
+    refuse_values(t, p, found.bytes);
+    return UNIT_LATER;
+}
+
 static enum unit_status run_exec(struct turn *t, struct part *p, struct request *r)
 {
     struct session *s = p->session;
@@ -220,7 +243,11 @@ static enum unit_status run_exec(struct turn *t, struct part *p, struct request 
     for (; p->body; p->body = p->body->next) {
         if (needs_walk(t, p->body))
             return UNIT_NEEDS_WALK;
-        run_command(t, p, p->body);
+        const enum unit_status values = t->swapped ? check_swapped(t, p) : UNIT_RAN;
+        if (values == UNIT_NEEDS_VALUES)
+            return values;
+        if (values == UNIT_RAN)
+            run_command(t, p, p->body);
     }
     p->in_exec = false;
     return UNIT_RAN;
@@ -246,10 +273,7 @@ static enum unit_status check_values(struct turn *t, struct part *p, struct requ
         return UNIT_LATER;
     }
     if (found.bytes > UNIT_LOAD_MAX) {
-        struct resp_writer writer = { &t->replies, p->session->vars.protocol };
-        resp_error(&writer,
-                   "ERR the values of this command have %zu bytes together, the most is %d",
-                   found.bytes, UNIT_LOAD_MAX);
+        refuse_values(t, p, found.bytes);
         return UNIT_LATER;
     }
     const bool first = t->part == 0 && p->done == 0;
@@ -319,9 +343,12 @@ void apply_send_walk(struct turn *t)
     store_walk(t->store, t->walk_request->walk);
 }
 
-void apply_walked(struct turn *t)
+bool apply_walked(struct turn *t)
 {
     t->walk_request->walked = true;
+    const bool swapped = t->walk_request->walk->kind == WALK_SWAP;
+    t->swapped = t->swapped || swapped;
+    return swapped;
 }
 
 void apply_rewind(struct turn *t)
@@ -329,6 +356,8 @@ void apply_rewind(struct turn *t)
     buf_clear(&t->replies);
     t->part = 0;
     t->withheld_count = 0;
+    t->declared = false;
+    t->swapped = false;
     for (size_t i = 0; i < t->part_count; i++) {
         struct part *p = &t->parts[i];
         p->done = 0;

@@ -75,6 +75,8 @@ static const struct {
     { "destination", SYNTAX_KEY },
     { "pattern", SYNTAX_PATTERN },
     { "glob", SYNTAX_PATTERN },
+    { "get-pattern", SYNTAX_PATTERN },
+    { "by-pattern", SYNTAX_PATTERN },
     { "unix-time-seconds", SYNTAX_UNIX_TIME },
     { "unix-time-milliseconds", SYNTAX_UNIX_TIME },
     { "seconds", SYNTAX_INTEGER },
@@ -92,6 +94,17 @@ static const struct {
     { "destination-db", SYNTAX_INTEGER },
     { "protover", SYNTAX_INTEGER },
     { "client-id", SYNTAX_INTEGER },
+    { "numkeys", SYNTAX_INTEGER },
+    { "version", SYNTAX_INTEGER },
+    { "index2", SYNTAX_INTEGER },
+    { "index1", SYNTAX_INTEGER },
+    { "timeout", SYNTAX_INTEGER },
+    { "numlocal", SYNTAX_INTEGER },
+    { "numreplicas", SYNTAX_INTEGER },
+    { "db", SYNTAX_INTEGER },
+    { "frequency", SYNTAX_INTEGER },
+    { "ttl", SYNTAX_INTEGER },
+    { "revision", SYNTAX_INTEGER },
 };
 
 static enum syntax_type type_of(struct slice word)

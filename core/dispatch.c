@@ -9,6 +9,7 @@
 #include "gate.h"
 #include "lanes.h"
 #include "link_server.h"
+#include "nap.h"
 
 enum verdict {
     DONE, /* answered, queued, or made a unit: off the queue */
@@ -25,9 +26,14 @@ static struct resp_writer begin_reply(struct session *s)
 
 static void send_reply(struct session *s)
 {
+    const int64_t sleep_ms = s->sleep_ms;
+    s->sleep_ms = 0;
     s->commands++;
     s->core->metrics.commands++;
-    link_reply(s, buf_slice(&s->core->scratch), 1);
+    if (sleep_ms > 0)
+        nap_begin(s, buf_slice(&s->core->scratch), sleep_ms);
+    else
+        link_reply(s, buf_slice(&s->core->scratch), 1);
 }
 
 static void drop_request(struct session *s)
@@ -100,6 +106,8 @@ static bool argument_too_long(const struct session *s, const struct request *r,
                               struct resp_writer *w)
 {
     const size_t most = (size_t)s->core->options.max_value;
+    if (r->command->flags & CMD_OWN_LIMIT)
+        return false;
     for (uint32_t i = 1; i < r->argc; i++) {
         if (r->argv[i].len <= most)
             continue;
@@ -143,6 +151,7 @@ static void take_body(struct session *s, struct request *r)
     for (struct request *b = r->body; b; b = b->next) {
         r->writes = r->writes || b->writes;
         r->walks = r->walks || b->walks;
+        r->exclusive = r->exclusive || b->exclusive;
         r->snapshot = r->snapshot || b->walks || b->command->flags & CMD_SELECT;
     }
     *queued = (struct request_list){ NULL, NULL, 0 };
@@ -208,6 +217,7 @@ static enum verdict admit(struct session *s, struct request *r)
         return s->units.count ? WAIT : deny(s, r, &v);
     r->writes = r->command->flags & (CMD_WRITE | CMD_WRITES_BACK);
     r->walks = r->command->walk != NULL;
+    r->exclusive = r->command->flags & CMD_EXCLUSIVE;
     s->last_command = r->command;
     if (r->command->flags & CMD_EXEC)
         return exec(s, r);
@@ -227,7 +237,7 @@ static enum verdict admit(struct session *s, struct request *r)
 
 static void pump(struct session *s)
 {
-    while (s->place != SESSION_IN_TURN && s->life != SESSION_QUITTING && s->queue.first)
+    while (s->place != SESSION_IN_TURN && s->life != SESSION_QUITTING && !s->nap && s->queue.first)
         if (admit(s, s->queue.first) == WAIT)
             break;
     lanes_place(s->core->lanes, s);
@@ -242,13 +252,15 @@ void dispatch_request(struct session *s, struct request *r)
 
 static bool finished(const struct session *s)
 {
-    return s->life == SESSION_GONE && s->place != SESSION_IN_TURN && s->units.count == 0 &&
-           s->queue.count == 0;
+    return s->life == SESSION_GONE && s->place != SESSION_IN_TURN && !s->nap &&
+           s->units.count == 0 && s->queue.count == 0;
 }
 
 void dispatch_resume(struct session *s)
 {
     lanes_forget(s->core->lanes, s); /* out of its turn; pump places it anew */
+    if (s->life == SESSION_GONE)
+        nap_cancel(s);
     pump(s);
     if (!finished(s))
         return;

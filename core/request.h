@@ -19,8 +19,9 @@ struct request {
     uint32_t size; /* bytes of the payload that it came in */
     bool writes;   /* it, or its body, may change entries */
     bool walks;
-    bool walked;   /* the walk has its answer */
-    bool snapshot; /* its parts need one snapshot that a single statement cannot give */
+    bool walked;    /* the walk has its answer */
+    bool exclusive; /* it, or its body, is to run while no other write turn does */
+    bool snapshot;  /* its parts need one snapshot that a single statement cannot give */
     struct acl_verdict verdict; /* denied since it passed the gate: it is answered with that */
     struct slice argv[];
 };

@@ -8,6 +8,7 @@
 #include "acl/acl.h"
 #include "core.h"
 #include "core_private.h"
+#include "nap.h"
 
 enum { OUT_MAX = 1 << 30, ASSEMBLING_MAX = 256 * 1024 * 1024, MAX_STATE_NAME = 255 };
 
@@ -59,6 +60,7 @@ struct session *session_new(struct core *core, struct link *link, uint64_t wire_
 
 void session_free(struct session *s)
 {
+    nap_cancel(s);
     request_free_all(&s->queue);
     request_free_all(&s->units);
     session_discard_multi(s);
@@ -199,6 +201,11 @@ void session_quit(struct session *s)
 {
     if (s->life == SESSION_OPEN)
         s->life = SESSION_QUITTING;
+}
+
+void session_sleep(struct session *s, int64_t ms)
+{
+    s->sleep_ms = ms;
 }
 
 void session_reset(struct session *s)

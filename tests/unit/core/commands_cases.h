@@ -21,4 +21,10 @@ extern const size_t bit_case_count;
 extern const struct command_case hyperloglog_cases[]; /* likewise; commands_hyperloglog_cases.c */
 extern const size_t hyperloglog_case_count;
 
+extern const struct command_case redis_keys_cases[]; /* likewise; commands_keys_cases.c */
+extern const size_t redis_keys_case_count;
+extern const struct command_case
+    our_keys_cases[]; /* what Redis 7.0.15 does not know, or answers otherwise */
+extern const size_t our_keys_case_count;
+
 #endif

@@ -206,6 +206,8 @@ static void test_as_redis(void **state)
     (void)state;
     check_cases(redis_cases, redis_case_count, 2);
     check_cases(redis_cases, redis_case_count, 3);
+    check_cases(redis_keys_cases, redis_keys_case_count, 2);
+    check_cases(redis_keys_cases, redis_keys_case_count, 3);
 }
 
 static void test_bits_as_redis(void **state)
@@ -227,6 +229,8 @@ static void test_our_own(void **state)
     (void)state;
     check_cases(our_cases, ARRAY_SIZE(our_cases), 2);
     check_cases(our_cases, ARRAY_SIZE(our_cases), 3);
+    check_cases(our_keys_cases, our_keys_case_count, 2);
+    check_cases(our_keys_cases, our_keys_case_count, 3);
 }
 
 /* --- the session ------------------------------------------------------------------------------ */
@@ -382,6 +386,29 @@ static const struct {
     { "SET k v KEEPTTL", NEED_META },
     { "SET k v GET", NEED_VALUE },
     { "SET k v NX GET", NEED_VALUE },
+    { "SET k v IFEQ x", NEED_VALUE },
+    { "SET k v IFDNE 0123456789abcdef", NEED_VALUE },
+    { "SET k v IFREV 3", NEED_META },
+    { "SET k v IFREV 3 GET", NEED_VALUE },
+    { "DELEX k", NEED_META },
+    { "DELEX k IFEQ v", NEED_VALUE },
+    { "DELIFEQ k v", NEED_VALUE },
+    { "DELIFREV k 3", NEED_META },
+    { "DIGEST k", NEED_VALUE },
+    { "MSETEX 2 a 1 k 2", NEED_NOTHING },
+    { "MSETEX 2 a 1 k 2 EX 10", NEED_NOTHING },
+    { "MSETEX 2 a 1 k 2 XX", NEED_META },
+    { "MSETEX 2 a 1 k 2 KEEPTTL", NEED_META },
+    { "KEYINFO k", NEED_META },
+    { "OBJECT ENCODING k", NEED_VALUE },
+    { "OBJECT IDLETIME k", NEED_META },
+    { "MEMORY USAGE k", NEED_META },
+    { "DUMP k", NEED_VALUE },
+    { "RESTORE k 0 x", NEED_META },
+    { "RESTORE k 0 x REPLACE", NEED_NOTHING },
+    { "MOVE k 1", NEED_VALUE },
+    { "SORT k", NEED_META },
+    { "SORT a STORE k", NEED_META },
     { "SETEX k 10 v", NEED_NOTHING },
     { "PSETEX k 10 v", NEED_NOTHING },
     { "MSET a 1 k 2", NEED_NOTHING },
@@ -465,6 +492,17 @@ static void test_copy_wants_the_other_database(void **state)
     fake_free(f);
 }
 
+static void test_move_wants_the_other_database(void **state)
+{
+    (void)state;
+    struct fake *f = fake_new();
+    fake_line(f, "MOVE k 3");
+    struct entry *e = ws_entry(fake_set(f), db_ref(0, 3), SLICE("k"));
+    assert_non_null(e);
+    assert_int_equal(e->wanted, NEED_META);
+    fake_free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -482,6 +520,7 @@ int main(void)
         cmocka_unit_test(test_needs),
         cmocka_unit_test(test_unchanged_bits_are_no_write),
         cmocka_unit_test(test_copy_wants_the_other_database),
+        cmocka_unit_test(test_move_wants_the_other_database),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
