@@ -30,9 +30,12 @@ static const struct bit_name category_rows[] = {
     { CAT_SET, "set" },
     { CAT_SORTEDSET, "sortedset" },
     { CAT_LIST, "list" },
+    { CAT_HASH, "hash" },
     { CAT_STRING, "string" },
     { CAT_BITMAP, "bitmap" },
     { CAT_HYPERLOGLOG, "hyperloglog" },
+    { CAT_GEO, "geo" },
+    { CAT_STREAM, "stream" },
     { CAT_PUBSUB, "pubsub" },
     { CAT_ADMIN, "admin" },
     { CAT_FAST, "fast" },
@@ -69,6 +72,17 @@ uint32_t command_category_flag(struct slice name)
         }
     }
     return 0;
+}
+
+size_t command_category_count(void)
+{
+    return ARRAY_SIZE(category_rows);
+}
+
+const char *command_category_at(size_t i, uint32_t *bit)
+{
+    *bit = category_rows[i].bit;
+    return category_rows[i].name;
 }
 
 static void reply_key_spec(struct resp_writer *w, const struct command *command, int index,

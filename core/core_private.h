@@ -9,10 +9,12 @@
 #include "core.h"
 #include "identity.h"
 
+struct acl;
 struct cache;
 struct lanes;
 struct link_server;
 struct expiry;
+struct keyspaces;
 
 /* A key that was used without being written; a slot is any key's whose hash falls there. */
 struct use {
@@ -28,6 +30,8 @@ struct core {
     struct core_options options;
     struct core_metrics metrics;
     struct identity_table *identities;
+    struct keyspaces *keyspaces;
+    struct acl *acl;
     struct lanes *lanes;
     struct cache *cache;
     uint64_t hash_seed; /* of all working sets */

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <uv.h>
 
+#include "acl/acl.h"
 #include "core.h"
 #include "core_private.h"
 #include "nap.h"
@@ -47,7 +48,8 @@ struct session *session_new(struct core *core, struct link *link, uint64_t wire_
     s->id = ++core->last_session_id;
     s->identity = identity_ref(core->identities, open->identity);
     keep_info(s, open);
-    s->vars = (struct session_vars){ .protocol = 2 };
+    s->user = acl_user_ref(acl_set_match(acl_users(core->acl), open->identity, open->issuer));
+    s->vars = (struct session_vars){ .keyspace = s->user->keyspace_index, .protocol = 2 };
     s->credit = open->credit;
     s->opened_ms = open->opened_at;
     s->last_ms = uv_now(core->loop);
@@ -65,6 +67,7 @@ void session_free(struct session *s)
     for (int i = 0; i < SESSION_NAME_COUNT; i++)
         free(s->names[i]);
     identity_unref(s->core->identities, s->identity);
+    acl_user_unref(s->user);
     buf_release(&s->out);
     buf_release(&s->assembling);
     free(s->info_bytes);
@@ -89,6 +92,11 @@ uint64_t session_id(const struct session *s)
 struct slice session_identity(const struct session *s)
 {
     return s->identity->name;
+}
+
+const struct acl_user *session_user(const struct session *s)
+{
+    return s->user;
 }
 
 const struct frame_open *session_open_info(const struct session *s)
@@ -221,7 +229,10 @@ void session_reset(struct session *s)
 
 /* --- STATE -------------------------------------------------------------------------------- */
 
-/* The record: u8 protocol, u16 database, then each name as u8 length and bytes. Ours alone; the gateway only keeps it. */
+/*
+ * The record: u8 protocol, u16 database, then each name as u8 length and bytes. Ours alone; the gateway only keeps it. The
+ * keyspace is not in it: the ACL tells it from the identity again.
+ */
 bool session_write_state(const struct session *s, struct buf *out)
 {
     bool plain = s->vars.protocol == 2 && s->vars.db_number == 0;

@@ -36,7 +36,10 @@ struct watch {
 
 struct multi {
     struct request_list queued;
-    bool failed; /* a queued command was refused: EXEC answers EXECABORT */
+    bool failed;    /* a queued command was refused: EXEC answers EXECABORT */
+    uint64_t gated; /* acl_generation when the first command was queued */
+    bool selected;  /* a SELECT is queued: what is queued next runs in db_number */
+    uint32_t db_number;
 };
 
 struct session_link {
@@ -58,6 +61,7 @@ struct session {
     struct session *pump_next;
 
     struct identity *identity;
+    struct acl_user *user;  /* who that is in the ACL; a reference, renewed by core_acl_changed */
     struct frame_open info; /* slices point into info_bytes */
     uint8_t *info_bytes;
     struct session_vars vars;
@@ -67,6 +71,7 @@ struct session {
     struct request_list queue; /* not yet past the gates */
     struct request_list units; /* past the gates, waiting for a turn */
     size_t unit_writes;        /* of them, how many write */
+    uint64_t gated;            /* acl_generation that the units have passed */
     struct buf assembling;     /* a request that comes in several frames */
     struct multi *multi;       /* NULL outside MULTI */
     struct watch *watches;

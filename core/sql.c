@@ -188,6 +188,12 @@ const struct sql_row sql_rows[SQL_ID_COUNT] = {
                            "SELECT name, id FROM cofre.identity WHERE name = ANY($1)",
                            { PG_TEXT_ARRAY } },
 
+    /* $2 the greatest number of a database. Databases that are there stay, of whichever core they are. */
+    [SQL_MAKE_KEYSPACE] = { "make_keyspace",
+                            "INSERT INTO cofre.space (keyspace, db) SELECT $1, generate_series(0, $2)"
+                            " ON CONFLICT (keyspace, db) DO NOTHING",
+                            { PG_TEXT, PG_INT4 } },
+
     [SQL_CLOCK] = { "clock",
                     "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint",
                     { 0 } },
@@ -223,10 +229,10 @@ const struct sql_row sql_rows[SQL_ID_COUNT] = {
                             "DELETE FROM cofre.writer WHERE seen_at <= $1",
                             { PG_INT8 } },
     [SQL_KEY_COUNTS] = { "key_counts",
-                         "SELECT s.db, count(*), count(e.expires_at) FROM cofre.space AS s"
-                         " JOIN cofre.entry AS e ON e.space = s.id"
-                         " WHERE s.keyspace = '' AND " ALIVE("$1") " GROUP BY s.db ORDER BY s.db",
-                         { PG_INT8 } },
+                         "SELECT s.keyspace, s.db, count(*), count(e.expires_at) FROM cofre.space AS s"
+                         " JOIN cofre.entry AS e ON e.space = s.id WHERE s.keyspace = ANY($2) AND " ALIVE(
+                             "$1") " GROUP BY s.keyspace, s.db ORDER BY s.keyspace, s.db",
+                         { PG_INT8, PG_TEXT_ARRAY } },
 };
 
 const char *const sql_schema =

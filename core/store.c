@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "identity.h"
+#include "keyspaces.h"
 
 enum {
     PIECE = 1 << 20,     /* bytes of a long value that travel in one row */
@@ -32,6 +33,7 @@ struct space {
 };
 
 struct store {
+    const struct keyspaces *keyspaces;
     struct pg_conn *conn;
     struct working_set *ws;
     int64_t now_ms;
@@ -53,9 +55,10 @@ int64_t store_hash(struct slice key)
     return hash ? hash : 1;
 }
 
-struct store *store_new(void)
+struct store *store_new(const struct keyspaces *keyspaces)
 {
     struct store *s = mem_zalloc(sizeof(*s));
+    s->keyspaces = keyspaces;
     pg_params_init(&s->params);
     return s;
 }
@@ -104,10 +107,14 @@ static void keep_result(struct store *s, PGresult *r)
 
 /* --- parameters that recur ------------------------------------------------------------------ */
 
-/* Keyspaces other than the common one come with the ACL that names them. */
+static void put_keyspace(struct store *s, uint32_t keyspace)
+{
+    pg_bytes(&s->params, keyspaces_name(s->keyspaces, keyspace));
+}
+
 static void put_database(struct store *s, uint32_t db)
 {
-    pg_bytes(&s->params, (struct slice){ (const uint8_t *)"", 0 });
+    put_keyspace(s, db >> 16);
     pg_int4(&s->params, (int32_t)(db & 0xffff));
 }
 
@@ -730,13 +737,13 @@ static void walk_key(struct store *s, struct walking *w)
 
 enum { EVERY_DB = -1 };
 
-static void flush(struct store *s, int32_t db)
+static void flush(struct store *s, uint32_t keyspace, int32_t db)
 {
-    pg_bytes(&s->params, (struct slice){ (const uint8_t *)"", 0 });
+    put_keyspace(s, keyspace);
     pg_int4(&s->params, db);
     pg_int8(&s->params, s->now_ms);
     query(s, SQL_RETIRE, NULL, NULL);
-    pg_bytes(&s->params, (struct slice){ (const uint8_t *)"", 0 });
+    put_keyspace(s, keyspace);
     pg_int4(&s->params, db);
     query(s, SQL_FLUSH, NULL, NULL);
     s->space_count = 0;
@@ -744,13 +751,13 @@ static void flush(struct store *s, int32_t db)
 
 static void walk_flush_db(struct store *s, struct walking *w)
 {
-    flush(s, (int32_t)(w->walk->db & UINT16_MAX));
+    flush(s, w->walk->db >> 16, (int32_t)(w->walk->db & UINT16_MAX));
     ws_forget(s->ws, w->walk->db);
 }
 
 static void walk_flush_all(struct store *s, struct walking *w)
 {
-    flush(s, EVERY_DB);
+    flush(s, w->walk->db >> 16, EVERY_DB);
     ws_forget(s->ws, w->walk->db | UINT16_MAX);
 }
 
@@ -822,5 +829,16 @@ void store_name(struct store *s, struct pg_conn *conn, struct identity_table *ta
     pg_params_clear(&s->params);
     put_names(s, list, count);
     pg_conn_query(conn, SQL_IDENTITY_IDS, &s->params, 0, on_named, table);
+    pg_params_clear(&s->params);
+}
+
+/* --- keyspaces ---------------------------------------------------------------------------- */
+
+void store_make_keyspace(struct store *s, struct pg_conn *conn, uint32_t keyspace,
+                         int64_t databases)
+{
+    put_keyspace(s, keyspace);
+    pg_int4(&s->params, (int32_t)databases - 1);
+    pg_conn_query(conn, SQL_MAKE_KEYSPACE, &s->params, 0, NULL, NULL);
     pg_params_clear(&s->params);
 }

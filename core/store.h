@@ -13,9 +13,10 @@
 
 struct store;
 struct identity;
+struct keyspaces;
 struct identity_table;
 
-struct store *store_new(void);
+struct store *store_new(const struct keyspaces *keyspaces); /* outlives it */
 void store_free(struct store *s);
 
 /* store_use binds the store to the connection and the working set of the turn that starts; store_reset forgets both
@@ -69,6 +70,10 @@ void store_saved(struct store *s);
 /* store_name queues giving numbers to identities, and sets identity->id when they come. */
 void store_name(struct store *s, struct pg_conn *conn, struct identity_table *table,
                 struct identity *const *list, size_t count);
+
+/* store_make_keyspace queues making the rows that a private keyspace's databases need. */
+void store_make_keyspace(struct store *s, struct pg_conn *conn, uint32_t keyspace,
+                         int64_t databases);
 
 /* store_hash is the hash that SCAN walks by: in 1 … INT64_MAX, the same on every core. */
 int64_t store_hash(struct slice key);

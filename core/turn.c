@@ -10,6 +10,8 @@
 #include "apply.h"
 #include "base/log.h"
 #include "dispatch.h"
+#include "gate.h"
+#include "keyspaces.h"
 #include "lanes.h"
 #include "link_server.h"
 #include "turn_cache.h"
@@ -27,7 +29,7 @@ struct turn *turn_new(struct core *core, enum turn_kind kind, const struct turn_
     t->kind = kind;
     t->owner = *owner;
     t->ws = working_set_new(core->hash_seed);
-    t->store = store_new();
+    t->store = store_new(core->keyspaces);
     buf_init(&t->replies, TURN_REPLIES_MAX);
     return t;
 }
@@ -61,6 +63,7 @@ bool turn_add(struct turn *t, struct session *s)
 {
     if (t->part_count > 0 && (t->units >= UNITS_MAX || t->bytes >= BYTES_MAX))
         return false;
+    gate_recheck(s);
     struct part *p = new_part(t);
     *p = (struct part){ .session = s, .units = s->units, .vars = s->vars };
     s->units = (struct request_list){ NULL, NULL, 0 };
@@ -289,6 +292,9 @@ static enum refused refusal(const char *sqlstate)
 static void refused(struct turn *t, const char *sqlstate, const char *message)
 {
     t->refused = refusal(sqlstate);
+    /* not_null_violation: a private keyspace's rows are gone (a restored backup): they are made anew */
+    if (strcmp(sqlstate, "23502") == 0 && keyspaces_forget(t->core->keyspaces))
+        t->refused = REFUSED_CONFLICT;
     if (t->refused == REFUSED_ERROR)
         log_event(LOG_ERROR, "the database refused a turn", LF_STR("sqlstate", sqlstate),
                   LF_STR("error", message), LF_INT("commands", t->units));
@@ -408,10 +414,18 @@ static void apply(struct turn *t)
     }
 }
 
+/* What STEP_NAMING was for has been done, or there was nothing to do. */
+static void note_keyspaces(struct turn *t)
+{
+    for (size_t i = 0; t->kind == TURN_WRITE && i < t->part_count; i++)
+        keyspaces_set_ready(t->core->keyspaces, t->parts[i].vars.keyspace);
+}
+
 static void next_step(struct turn *t)
 {
     switch (t->step) {
     case STEP_NAMING:
+        note_keyspaces(t);
         apply_declare(t);
         if (!load(t))
             apply(t);
@@ -448,9 +462,32 @@ static bool name_identities(struct turn *t)
     for (size_t i = 0; i < t->part_count && n < ARRAY_SIZE(unnamed); i++)
         if (t->parts[i].session->identity->id == 0)
             unnamed[n++] = t->parts[i].session->identity;
-    if (n == 0 || t->kind == TURN_READ)
+    if (n > 0)
+        store_name(t->store, t->conn, t->core->identities, unnamed, n);
+    return n > 0;
+}
+
+/* A private keyspace gets its rows before the first write, in the same transaction. */
+static bool make_keyspaces(struct turn *t)
+{
+    bool any = false;
+    for (size_t i = 0; i < t->part_count; i++) {
+        const uint32_t keyspace = t->parts[i].vars.keyspace;
+        if (keyspaces_ready(t->core->keyspaces, keyspace))
+            continue;
+        store_make_keyspace(t->store, t->conn, keyspace, t->core->options.databases);
+        any = true;
+    }
+    return any;
+}
+
+static bool prepare(struct turn *t)
+{
+    if (t->kind == TURN_READ)
         return false;
-    store_name(t->store, t->conn, t->core->identities, unnamed, n);
+    const bool names = name_identities(t);
+    if (!make_keyspaces(t) && !names)
+        return false;
     send_step(t, STEP_NAMING);
     return true;
 }
@@ -468,6 +505,6 @@ void turn_run(struct turn *t, struct pg_conn *conn, struct store_writer *writer,
     t->now_ms = core_now_ms(t->core);
     turn_cache_start(t);
     store_use(t->store, conn, t->ws, t->now_ms);
-    if (!name_identities(t))
+    if (!prepare(t))
         next_step(t);
 }
