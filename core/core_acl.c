@@ -28,10 +28,9 @@ static struct slice describe_client(struct buf *out, struct session *s)
 {
     buf_init(out, CLIENT_TEXT_MAX);
     client_describe(out, s, core_now_ms(s->core));
-    struct slice text = buf_slice(out);
-    while (text.len > 0 && text.p[text.len - 1] == '\n')
-        text.len--;
-    return text;
+    if (buf_len(out) > 0)
+        buf_truncate(out, buf_len(out) - 1);
+    return buf_slice(out);
 }
 
 /* A client that may not even connect is worth a line; commands that are denied can come by the thousand. */
