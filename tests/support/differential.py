@@ -199,11 +199,12 @@ def commands(listed):
     makers, names = [], []
     for r in ROWS:
         there = [n for n in r.names if n.removesuffix(" NOSUCH").lower().replace(" ", "|") in listed]
-        names += there
+        names += [n for n in there if n != "SCAN"]  # Redis takes a cursor that is empty, or begins with a NUL, for 0
         if there:
             makers += [st.tuples(one(*there).flatmap(spelled), *r.parts).map(flat)] * r.weight
     wrong_arity = st.tuples(one(*names).flatmap(spelled), st.lists(KEY, max_size=6)).map(flat)
-    get_keys = wrong_arity.map(lambda command: ["COMMAND", "GETKEYS", *command])
+    get_keys = wrong_arity.filter(lambda command: command[0].upper() != "PFMERGE").map(  # Redis wants a source, which it has not got
+        lambda command: ["COMMAND", "GETKEYS", *command])
     unknown = st.tuples(st.text("abcdefghij", min_size=1, max_size=6).map(lambda s: f"no{s}"), st.lists(VALUE, max_size=3)).map(flat)
     return st.sampled_from(makers + [wrong_arity] * 4 + [get_keys, unknown, unknown]).flatmap(lambda maker: maker)
 
@@ -214,13 +215,22 @@ class Story(NamedTuple):
 
 
 def stories(listed, connections):
+    """
+    stories is the strategy of a story. One has FLUSHDB or WATCH, not both: a key that was missing when it was watched, then
+    made and flushed away, is missing as before to us, but touched to Redis.
+    """
+    return st.one_of(st.builds(Story, st.sampled_from([2, 3]), steps(names, connections))
+                     for names in (listed - {"flushdb", "flushall"}, listed - {"watch"}))
+
+
+def steps(listed, connections):
     command = commands(listed)
-    watch = seldom(st.lists(KEY, min_size=1, max_size=2).map(lambda keys: [["WATCH", *keys]]))
-    transaction = st.tuples(watch, st.just([["MULTI"]]), st.lists(command, max_size=5), one("EXEC", "EXEC", "EXEC", "DISCARD")
-                            .map(lambda end: [[end]])).map(lambda parts: [c for part in parts for c in part])
+    watch = st.lists(KEY, min_size=1, max_size=2).map(lambda keys: [["WATCH", *keys]])
+    transaction = st.tuples(seldom(watch) if "watch" in listed else st.just([]), st.just([["MULTI"]]), st.lists(command, max_size=5),
+                            one([["EXEC"]], [["EXEC"]], [["EXEC"]], [["DISCARD"]])).map(flat)
     batch = st.one_of(command.map(lambda c: [c]), st.lists(command, min_size=1, max_size=8), transaction)
     who = st.sampled_from([0, 0, *range(connections)])
-    return st.builds(Story, st.sampled_from([2, 3]), st.lists(st.tuples(who, batch), min_size=1, max_size=30))
+    return st.lists(st.tuples(who, batch), min_size=1, max_size=30)
 
 
 class Comparison:
