@@ -3,15 +3,14 @@ import os
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
 from hypothesis.configuration import set_hypothesis_home_dir
 from hypothesis.database import DirectoryBasedExampleDatabase
 
 from support.differential import DATABASES, Comparison, left_out, stories
-from support.stack import ROOT, SANITIZED
+from support.stack import ROOT
 
 CONNECTIONS = 3
-EXAMPLES = int(os.environ.get("COFRE_EXAMPLES", 60 if SANITIZED else 300))
+EXAMPLES = int(os.environ.get("COFRE_EXAMPLES", 300))
 RANDOM = bool(os.environ.get("COFRE_RANDOM"))
 HOME = ROOT / "build" / "hypothesis"
 
