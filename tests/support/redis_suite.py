@@ -63,8 +63,8 @@ UNITS = [
 
 DENIED_TAGS = ["-needs:debug"]  # a debug build's command, which no other server has
 REPLY_TIMEOUT = 10    # seconds for one reply
-TEST_TIMEOUT = 120    # for one test, e.g. for a loop that never ends; the suite's own longest takes 45
-UNIT_TIMEOUT = 300
+TEST_TIMEOUT = 200    # for one test, e.g. for a loop that never ends; the longest takes Redis 45
+UNIT_TIMEOUT = 400
 REDIS_ITSELF = {"unit/pubsubshard": {"setup replication for following tests": "needs a second server"}}
 NOT_RUN = "not run: "  # how the reason of a test begins that the suite does not come to
 
