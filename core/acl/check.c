@@ -211,7 +211,10 @@ static struct acl_verdict ask_selectors(const struct acl_user *user, const struc
         i++;
     }
     release_keys(&q.keys);
-    return i < user->selector_count ? (struct acl_verdict){ .denial = ACL_ALLOWED } : q.verdict;
+    if (i < user->selector_count) {
+        q.verdict = (struct acl_verdict){ .denial = ACL_ALLOWED };
+    }
+    return q.verdict;
 }
 
 struct acl_verdict acl_check(const struct acl_user *user, const struct command *command,

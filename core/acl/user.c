@@ -1,4 +1,4 @@
-/* Users: names and what they match, and the rules that are about a user as a whole. */
+/* Users: whom they match, and the rules that are about a user as a whole. */
 #include "acl/user.h"
 
 #include <stdlib.h>
@@ -7,101 +7,17 @@
 
 static const char *const bad_syntax = "Syntax error";
 
-/* --- names ------------------------------------------------------------------------------------ */
-
-static const struct slice kinds[] = { SLICE("uri:"), SLICE("dns:"), SLICE("email:"), SLICE("cn:") };
-
-static size_t kind_length(struct slice name)
-{
-    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-        if (slice_starts_with(name, kinds[i])) {
-            return kinds[i].len;
-        }
-    }
-    return 0;
-}
-
-/* is_literal: nothing in it stands for anything else; a backslash does, for the character behind it. */
-static bool is_literal(struct slice name)
-{
-    for (size_t i = 0; i < name.len; i++) {
-        if (memchr("*?[\\", name.p[i], 4) != NULL) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* literal_start counts the characters before the first that stands for others; one with a backslash before it does not. */
-static size_t literal_start(struct slice name)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < name.len && memchr("*?[", name.p[i], 3) == NULL; i++) {
-        i += name.p[i] == '\\';
-        count++;
-    }
-    return count;
-}
-
-static bool is_printable(struct slice name)
-{
-    for (size_t i = 0; i < name.len; i++) {
-        if (name.p[i] < ' ' || name.p[i] == 0x7f) {
-            return false;
-        }
-    }
-    return true;
-}
-
-const char *acl_name_check(struct slice name, enum acl_name_kind *kind)
-{
-    const size_t prefix = kind_length(name);
-    const bool literal = is_literal(name);
-    if (name.len > ACL_NAME_MAX) {
-        return "Usernames can't be longer than 4096 bytes";
-    }
-    if (!is_printable(name) || (prefix == 0 && acl_has_spaces(name))) {
-        return "Usernames can't contain spaces or null characters";
-    }
-    if (prefix == 0 && !literal) {
-        return "A pattern of identities begins with a kind: uri:, dns:, email: or cn:";
-    }
-    if (name.len == prefix) {
-        return "Usernames can't be empty";
-    }
-    *kind = slice_eq(name, SLICE("default")) ? ACL_NAME_DEFAULT
-            : prefix == 0                    ? ACL_NAME_NOBODY
-            : literal                        ? ACL_NAME_EXACT
-                                             : ACL_NAME_GLOB;
-    return NULL;
-}
-
 static struct slice behind(struct slice s, size_t n)
 {
     return (struct slice){ s.p + n, s.len - n };
 }
 
-/* The kind is compared as it is, and the pattern matched with what follows it alone: no pattern leaves its kind. */
-static bool matches_name(const struct acl_user *u, struct slice identity)
-{
-    const size_t prefix = kind_length(u->name);
-    switch (u->kind) {
-    case ACL_NAME_EXACT:
-        return slice_eq(u->name, identity);
-    case ACL_NAME_GLOB:
-        return slice_starts_with(identity, (struct slice){ u->name.p, prefix }) &&
-               slice_glob(behind(u->name, prefix), behind(identity, prefix), false);
-    case ACL_NAME_DEFAULT:
-        return true;
-    case ACL_NAME_NOBODY:
-        break;
-    }
-    return false;
-}
+/* --- who it is ------------------------------------------------------------------------------- */
 
 bool acl_user_matches(const struct acl_user *u, struct slice identity, struct slice issuer)
 {
-    return (u->issuer.len == 0 || slice_eq(u->issuer, issuer)) && matches_name(u, identity);
+    return (u->issuer.len == 0 || slice_eq(u->issuer, issuer)) &&
+           acl_name_matches(u->name, u->kind, identity);
 }
 
 bool acl_user_precedes(const struct acl_user *a, const struct acl_user *b)
@@ -123,7 +39,7 @@ struct acl_user *acl_user_new(struct slice name, enum acl_name_kind kind)
     u->refs = 1;
     u->name = slice_dup(name);
     u->kind = kind;
-    u->literal = literal_start(name);
+    u->literal = acl_name_literal(name);
     u->all_databases = true;
     u->selectors = mem_alloc(sizeof(*u->selectors));
     u->selector_count = 1;
@@ -287,7 +203,7 @@ static const char *apply_issuer(struct acl_user *u, struct slice value)
     if (u->kind == ACL_NAME_DEFAULT) {
         return "The default user is for every issuer";
     }
-    if (!is_printable(value)) {
+    if (!acl_is_printable(value)) {
         return bad_syntax;
     }
     set_text(&u->issuer, value);
@@ -299,7 +215,7 @@ static const char *apply_keyspace(struct acl_user *u, struct slice value)
     if (value.len == 0) {
         return "keyspace= needs a name; 'resetkeyspace' goes back to the common one";
     }
-    if (value.len > ACL_KEYSPACE_MAX || !slice_is_text(value) || !is_printable(value) ||
+    if (value.len > ACL_KEYSPACE_MAX || !slice_is_text(value) || !acl_is_printable(value) ||
         acl_has_spaces(value)) {
         return "The name of a keyspace is UTF-8 without spaces, of 128 bytes at most";
     }

@@ -5,24 +5,13 @@
 #ifndef COFRE_ACL_USER_H
 #define COFRE_ACL_USER_H
 
+#include "acl/name.h"
 #include "acl/selector.h"
 
 enum {
     ACL_DATABASES_MAX = 1024, /* databases that db= can name */
-    ACL_NAME_MAX = 4096,      /* bytes */
     ACL_KEYSPACE_MAX = 128,   /* bytes */
 };
-
-/* What a name can match. Identities are written with their kind ("cn:alice"), which a pattern cannot leave open. */
-enum acl_name_kind {
-    ACL_NAME_EXACT,
-    ACL_NAME_GLOB,
-    ACL_NAME_DEFAULT,
-    ACL_NAME_NOBODY, /* without a kind: no certificate has it. For Redis's files, and for ACL DRYRUN */
-};
-
-/* acl_name_check returns NULL and the kind, or why it is no name. */
-MUST_CHECK const char *acl_name_check(struct slice name, enum acl_name_kind *kind);
 
 enum acl_sanitize { ACL_SANITIZE_UNSAID, ACL_SANITIZE, ACL_SANITIZE_SKIP };
 
