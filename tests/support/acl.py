@@ -12,7 +12,7 @@ CLIENTS = {
     "web": ["--uri", "spiffe://prod/web"],                                # uri:spiffe://prod/web
     "db": ["--uri", "spiffe://prod/db"],                                  # uri:spiffe://prod/db
     "pretender": ["--subject", "/CN=uri:spiffe:\\/\\/prod\\/web"],        # cn:uri:spiffe://prod/web
-    "plain": ["--subject", "/CN=spiffe:\\/\\/prod\\/web"],                # cn:spiffe://prod/web
+    "like-a-uri": ["--subject", "/CN=spiffe:\\/\\/prod\\/web"],                # cn:spiffe://prod/web
     "host": ["--dns", "web.internal"],                                    # dns:web.internal
     "mail": ["--email", "ops@example.org"],                               # email:ops@example.org
     "spaced": ["--subject", "/CN=Andrei Silva"],                          # cn:Andrei Silva
@@ -215,20 +215,20 @@ ROWS = {
         "web": "GET k →",
         "db": "GET k → off",
         "pretender": "GET k → off",
-        "plain": "GET k → off",
+        "like-a-uri": "GET k → off",
     },
     "user uri:* on ~* +@all": {
         "web": "GET k →",
         "db": "GET k →",
         "pretender": "GET k → off",
-        "plain": "GET k → off",
+        "like-a-uri": "GET k → off",
         "host": "GET k → off",
         "worker": "GET k → off",
     },
     "user cn:uri:spiffe://prod/* on ~cn +get\nuser uri:spiffe://prod/* on ~uri +get": {
         "web": "GET uri →\nGET cn → ~cn",
         "pretender": "GET cn →\nGET uri → ~uri",
-        "plain": "GET cn → off",
+        "like-a-uri": "GET cn → off",
     },
     "user uri:spiffe://prod/* on ~prod +get\nuser uri:spiffe://prod/web on ~web +get\nuser uri:* on ~any +get": {
         "web": "GET web →\nGET prod → ~prod",
