@@ -61,6 +61,8 @@ enum command_flag {
     CMD_ALONE =
         1 << 15, /* a unit of its own in a read turn that changes the session when it runs: WATCH */
     CMD_EXEC = 1 << 16, /* dispatch turns the queued commands into one unit */
+    CMD_ALLOW_BUSY = 1 << 24, /* shown by COMMAND INFO as Redis does; no effect here */
+    CMD_SKIP_SLOWLOG = 1 << 25,
 };
 
 /* ACL categories, as Redis names them (@read, @write, …). */

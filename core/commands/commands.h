@@ -45,8 +45,8 @@ command_fn run_multi, run_exec, run_discard, run_watch, run_unwatch;
 command_fn run_time, run_info, run_config_get, run_config_help;
 
 /* introspection.c */
-command_fn run_command, run_command_count, run_command_docs, run_command_getkeys, run_command_help,
-    run_command_info, run_command_list;
+command_fn run_command, run_command_count, run_command_docs, run_command_getkeys,
+    run_command_getkeysandflags, run_command_help, run_command_info, run_command_list;
 
 /* Shared by them. */
 

@@ -37,7 +37,7 @@ static const struct command client_rows[] = {
 };
 
 static const struct command rows[] = {
-    { "auth", -2, CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_FAST | CMD_NO_AUTH | CMD_LOCAL, NO_KEYS, NEED_NOTHING,
+    { "auth", -2, CMD_ALLOW_BUSY | CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_FAST | CMD_NO_AUTH | CMD_LOCAL, NO_KEYS, NEED_NOTHING,
       CAT_FAST | CAT_CONNECTION, run_auth, PLAIN,
       "Confirms who the certificate says the client is; the password is ignored", "1.0.0", "connection", "O(1)",
       "[username] password" },
@@ -49,7 +49,7 @@ static const struct command rows[] = {
       CAT_FAST | CAT_CONNECTION, run_echo, PLAIN,
       "Returns its argument", "1.0.0", "connection", "O(1)",
       "message" },
-    { "hello", -1, CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_FAST | CMD_NO_AUTH | CMD_LOCAL, NO_KEYS, NEED_NOTHING,
+    { "hello", -1, CMD_ALLOW_BUSY | CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_FAST | CMD_NO_AUTH | CMD_LOCAL, NO_KEYS, NEED_NOTHING,
       CAT_FAST | CAT_CONNECTION, run_hello, PLAIN,
       "Chooses the protocol version and describes the server", "6.0.0", "connection", "O(1)",
       "[protover [AUTH username password] [SETNAME clientname]]" },
@@ -57,11 +57,11 @@ static const struct command rows[] = {
       CAT_FAST | CAT_CONNECTION, run_ping, PLAIN,
       "Answers PONG, or its argument", "1.0.0", "connection", "O(1)",
       "[message]" },
-    { "quit", -1, CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_FAST | CMD_NO_AUTH | CMD_LOCAL | CMD_IN_MULTI, NO_KEYS, NEED_NOTHING,
+    { "quit", -1, CMD_ALLOW_BUSY | CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_FAST | CMD_NO_AUTH | CMD_LOCAL | CMD_IN_MULTI, NO_KEYS, NEED_NOTHING,
       CAT_FAST | CAT_CONNECTION, run_quit, PLAIN,
       "Closes the connection", "1.0.0", "connection", "O(1)",
       "" },
-    { "reset", 1, CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_FAST | CMD_NO_AUTH | CMD_LOCAL | CMD_IN_MULTI, NO_KEYS, NEED_NOTHING,
+    { "reset", 1, CMD_ALLOW_BUSY | CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_FAST | CMD_NO_AUTH | CMD_LOCAL | CMD_IN_MULTI, NO_KEYS, NEED_NOTHING,
       CAT_FAST | CAT_CONNECTION, run_reset, PLAIN,
       "Makes the connection as it was when it was new", "6.2.0", "connection", "O(1)",
       "" },
