@@ -23,10 +23,11 @@ struct call {
     uint32_t argc;
     uint32_t db;            /* the session's selected database, as db_ref */
     int64_t now_ms;         /* unix ms on the database's clock, one value for the whole turn */
-    struct working_set *ws; /* NULL for CMD_LOCAL commands */
+    struct working_set *ws; /* NULL for CMD_LOCAL commands outside a transaction */
     struct walk *walk;      /* answered, for rows with a walk function */
     struct session *session;
     struct core *core;
+    struct buf *deeds;         /* what it does to other clients (deeds.h) */
     struct resp_writer *reply; /* exactly one reply is written */
 };
 
@@ -60,9 +61,11 @@ enum command_flag {
     CMD_STALE = 1 << 14,
     CMD_ALONE =
         1 << 15, /* a unit of its own in a read turn that changes the session when it runs: WATCH */
-    CMD_EXEC = 1 << 16, /* dispatch turns the queued commands into one unit */
+    CMD_EXEC = 1 << 16,       /* dispatch turns the queued commands into one unit */
     CMD_ALLOW_BUSY = 1 << 24, /* shown by COMMAND INFO as Redis does; no effect here */
     CMD_SKIP_SLOWLOG = 1 << 25,
+    CMD_MAY_REPLICATE = 1 << 26, /* counts as a write while clients are paused: PUBLISH, PFCOUNT */
+    CMD_IN_PAUSE = 1 << 27,      /* runs while clients are paused: CLIENT UNPAUSE */
 };
 
 /* ACL categories, as Redis names them (@read, @write, …). */

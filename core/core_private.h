@@ -13,6 +13,7 @@ struct cache;
 struct lanes;
 struct link_server;
 struct expiry;
+struct pauses;
 
 struct core {
     uv_loop_t *loop;
@@ -27,7 +28,11 @@ struct core {
     struct session *first_session; /* in order of id */
     struct session *last_session;
     uint64_t last_session_id;
+    struct session *first_monitor;
+    size_t ending; /* sessions to be closed at the end of this loop iteration */
+    struct pauses *pauses;
     struct buf scratch;   /* the reply of a command that runs at once */
+    struct buf deeds;     /* its deeds */
     int64_t clock_offset; /* database's unix ms minus monotonic ms */
     char server_version[32];
 };

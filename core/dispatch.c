@@ -5,13 +5,35 @@
 #include <uv.h>
 
 #include "core_private.h"
+#include "deeds.h"
 #include "lanes.h"
 #include "link_server.h"
+#include "monitor.h"
+#include "pause.h"
 
 enum verdict {
     DONE, /* answered, queued, or made a unit: off the queue */
     WAIT, /* units must come back first */
+    HELD, /* clients are paused */
 };
+
+/* --- CLIENT REPLY ----------------------------------------------------------------------------- */
+
+static bool is_silent(const struct session *s)
+{
+    return s->switches & (SESSION_REPLY_OFF | SESSION_REPLY_SKIP);
+}
+
+/* A request has passed: SKIP was for it alone, SKIP_NEXT is for the one behind it. True when something changed. */
+static bool pass_skips(struct session *s)
+{
+    const bool next = s->switches & SESSION_REPLY_SKIP_NEXT;
+    if (!next && !(s->switches & SESSION_REPLY_SKIP))
+        return false;
+    session_switch(s, SESSION_REPLY_SKIP_NEXT, false);
+    session_switch(s, SESSION_REPLY_SKIP, next);
+    return true;
+}
 
 /* --- answers at once ------------------------------------------------------------------------ */
 
@@ -25,7 +47,9 @@ static void send_reply(struct session *s)
 {
     s->commands++;
     s->core->metrics.commands++;
-    link_reply(s, buf_slice(&s->core->scratch), 1);
+    link_reply(s, is_silent(s) ? (struct slice){ NULL, 0 } : buf_slice(&s->core->scratch), 1);
+    if (pass_skips(s))
+        link_publish_state(s);
 }
 
 static void drop_request(struct session *s)
@@ -44,9 +68,20 @@ static enum verdict refuse(struct session *s)
     return DONE;
 }
 
+/* Monitors read of it behind the reply, and at once. */
+static void show_monitors(struct session *s, const struct request *r)
+{
+    struct buf *line = &s->core->scratch;
+    buf_clear(line);
+    monitor_note(s, r, line);
+    monitor_show(s, buf_slice(line), line->overflow);
+}
+
 static void run_at_once(struct session *s, struct request *r)
 {
     struct resp_writer writer = begin_reply(s);
+    struct buf *deeds = &s->core->deeds;
+    buf_clear(deeds);
     const struct call call = {
         .command = r->command,
         .argv = r->argv,
@@ -55,10 +90,13 @@ static void run_at_once(struct session *s, struct request *r)
         .now_ms = core_now_ms(s->core),
         .session = s,
         .core = s->core,
+        .deeds = deeds,
         .reply = &writer,
     };
     r->command->run((struct call *)&call);
+    deeds_do(s, deeds, 0, buf_len(deeds));
     send_reply(s);
+    show_monitors(s, r);
     if (s->life != SESSION_GONE)
         link_publish_state(s);
     drop_request(s);
@@ -108,6 +146,9 @@ static bool too_long(const struct session *s, const struct request *r, struct re
 static void make_unit(struct session *s, struct request *r)
 {
     r = request_pop(&s->queue);
+    r->silent = is_silent(s);
+    (void)pass_skips(
+        s); /* the gateway is told when the unit is answered: until then, the session is pinned */
     s->unit_writes += r->writes;
     request_push(&s->units, r);
 }
@@ -146,6 +187,7 @@ static enum verdict exec(struct session *s, struct request *r)
         struct resp_writer w = begin_reply(s);
         resp_error(&w, "EXECABORT Transaction discarded because of previous errors.");
         send_reply(s);
+        show_monitors(s, r);
         link_publish_state(s);
         drop_request(s);
     } else {
@@ -153,6 +195,29 @@ static enum verdict exec(struct session *s, struct request *r)
         make_unit(s, r);
     }
     return DONE;
+}
+
+static bool counts_as_write(const struct session *s, const struct request *r)
+{
+    return r->writes || r->command->flags & CMD_MAY_REPLICATE ||
+           (r->command->flags & CMD_EXEC && s->multi && s->multi->writes);
+}
+
+/* As in Redis: a pause holds up what could be carried out, so that errors in commands are told at once. */
+static bool is_held(const struct session *s, const struct request *r)
+{
+    return !(r->command->flags & CMD_IN_PAUSE) &&
+           pauses_hold(s->core->pauses, s, counts_as_write(s, r));
+}
+
+/* As in Redis, to which a monitor is a kind of replica. */
+static bool refuse_monitor(const struct session *s, const struct request *r, struct resp_writer *w)
+{
+    if (!(s->switches & SESSION_MONITOR) ||
+        !(r->command->flags & (CMD_READONLY | CMD_WRITE | CMD_MAY_REPLICATE)))
+        return false;
+    resp_error(w, "ERR Replica can't interact with the keyspace");
+    return true;
 }
 
 static enum verdict queue_in_multi(struct session *s, struct request *r)
@@ -164,20 +229,23 @@ static enum verdict queue_in_multi(struct session *s, struct request *r)
     }
     resp_simple(&w, "QUEUED");
     send_reply(s);
+    s->multi->writes = s->multi->writes || counts_as_write(s, r);
     request_push(&s->multi->queued, request_pop(&s->queue));
     return DONE;
 }
 
-/* admit is the list of gates, in order: name and arity, limits, transaction, then by kind. */
+/* admit is the list of gates, in order: name and arity, limits, monitors, pauses, transaction, then by kind. */
 static enum verdict admit(struct session *s, struct request *r)
 {
     struct resp_writer w = begin_reply(s);
     r->command = command_resolve(r->argv, r->argc, &w);
-    if (r->command == NULL || too_long(s, r, &w))
+    if (r->command == NULL || too_long(s, r, &w) || refuse_monitor(s, r, &w))
         return s->units.count ? WAIT : refuse(s);
     r->writes = r->command->flags & CMD_WRITE;
     r->walks = r->command->walk != NULL;
     s->last_command = r->command;
+    if (is_held(s, r))
+        return HELD;
     if (r->command->flags & CMD_EXEC)
         return exec(s, r);
     if (s->multi && !(r->command->flags & CMD_IN_MULTI))
@@ -196,9 +264,13 @@ static enum verdict admit(struct session *s, struct request *r)
 
 static void pump(struct session *s)
 {
-    while (s->place != SESSION_IN_TURN && s->life != SESSION_QUITTING && s->queue.first)
-        if (admit(s, s->queue.first) == WAIT)
-            break;
+    enum verdict verdict = DONE;
+    while (verdict == DONE && s->place != SESSION_IN_TURN && s->life != SESSION_QUITTING &&
+           s->queue.first)
+        verdict = admit(s, s->queue.first);
+    if (verdict == HELD && s->life == SESSION_GONE)
+        request_free_all(&s->queue); /* nobody waits for it any more */
+    pause_session(s, (verdict == HELD && s->queue.first) || pauses_hold_units(s));
     lanes_place(s->core->lanes, s);
 }
 

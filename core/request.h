@@ -17,6 +17,7 @@ struct request {
     uint32_t argc;
     uint32_t size; /* bytes of the payload that it came in */
     bool writes;   /* it, or its body, may change entries */
+    bool silent;   /* no reply leaves (CLIENT REPLY) */
     bool walks;
     bool walked;   /* the walk has its answer */
     bool snapshot; /* its parts need one snapshot that a single statement cannot give */
@@ -26,6 +27,8 @@ struct request {
 /* request_new decodes a REQUEST payload; NULL when it is malformed (the link is at fault). */
 struct request *request_new(struct slice payload, uint64_t now_ms);
 void request_free(struct request *r); /* and its body */
+/* request_resp_size returns how many bytes the client sent for it, as a RESP array. */
+size_t request_resp_size(const struct request *r);
 
 /* A list of requests, first in first out. */
 struct request_list {

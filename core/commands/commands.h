@@ -34,9 +34,11 @@ command_walk_fn walk_scan, walk_keys, walk_randomkey, walk_dbsize, walk_find, wa
 /* connection.c */
 command_fn run_ping, run_echo, run_hello, run_auth, run_select, run_quit, run_reset;
 
-/* client.c */
+/* client.c, clients.c */
 command_fn run_client_help, run_client_id, run_client_info, run_client_list, run_client_getname,
-    run_client_setname, run_client_setinfo;
+    run_client_setname, run_client_setinfo, run_client_kill, run_client_no_evict,
+    run_client_no_touch, run_client_pause, run_client_unpause, run_client_reply, run_client_unblock,
+    run_monitor;
 
 /* transactions.c */
 command_fn run_multi, run_exec, run_discard, run_watch, run_unwatch;
