@@ -27,24 +27,24 @@ static struct call make_call(struct turn *t, struct session *s, struct request *
     };
 }
 
-/* A SELECT inside a transaction moves the keys that follow it. */
-static void follow_select(const struct request *r, struct session_vars *vars)
+/* A SELECT inside a transaction moves the keys that follow it, unless it will fail. */
+static void follow_select(const struct turn *t, const struct request *r, struct session_vars *vars)
 {
     int64_t number;
     if (r->command->flags & CMD_SELECT && slice_to_i64(r->argv[1], &number) == ERR_OK &&
-        number >= 0 && number < UINT16_MAX)
+        number >= 0 && number < core_options(t->core)->databases)
         vars->db_number = (uint32_t)number;
 }
 
 static void declare_command(struct turn *t, struct session *s, struct request *r,
                             struct session_vars *vars)
 {
-    follow_select(r, vars);
+    follow_select(t, r, vars);
     if (r->command->flags & CMD_LOCAL)
         return;
     const struct call call = make_call(t, s, r, vars);
     command_needs(&call);
-    if (r->command->walk == NULL)
+    if (r->command->walk == NULL || t->declared)
         return;
     r->walked = false;
     r->walk = ws_alloc(t->ws, sizeof(*r->walk));
@@ -89,6 +89,7 @@ void apply_declare(struct turn *t)
     for (size_t i = 0; i < t->part_count; i++)
         declare_part(t, &t->parts[i]);
     declare_blind_writes(t);
+    t->declared = true;
 }
 
 bool apply_has_loads(const struct turn *t)
@@ -143,6 +144,13 @@ static struct withheld find_withheld(struct turn *t, struct part *p, struct requ
     declare_unit(t, p->session, r, p->session->vars);
     ws_observe(t->ws, NULL, NULL);
     return found;
+}
+
+static void refuse_values(struct turn *t, const struct part *p, size_t bytes)
+{
+    struct resp_writer writer = { &t->replies, p->session->vars.protocol };
+    resp_error(&writer, "ERR the values of this command have %zu bytes together, the most is %d",
+               bytes, UNIT_LOAD_MAX);
 }
 
 /* --- running ------------------------------------------------------------------------------ */
@@ -201,6 +209,21 @@ static void pin_absences(struct turn *t, struct part *p, struct request *r)
     ws_observe(t->ws, NULL, NULL);
 }
 
+/*
+ * Behind a SWAPDB other values stand in the keys' places than were counted when the transaction began; what is too much
+ * then is refused in its place, as nothing of a transaction can wait for another turn. UNIT_LATER: it was.
+ */
+static enum unit_status check_swapped(struct turn *t, struct part *p)
+{
+    const struct withheld found = find_withheld(t, p, p->body);
+    if (found.bytes == 0)
+        return UNIT_RAN;
+    if (store_loaded(t->store) + found.bytes <= UNIT_LOAD_MAX)
+        return UNIT_NEEDS_VALUES;
+    refuse_values(t, p, found.bytes);
+    return UNIT_LATER;
+}
+
 static enum unit_status run_exec(struct turn *t, struct part *p, struct request *r)
 {
     struct session *s = p->session;
@@ -223,7 +246,11 @@ static enum unit_status run_exec(struct turn *t, struct part *p, struct request 
     for (; p->body; p->body = p->body->next) {
         if (needs_walk(t, p->body))
             return UNIT_NEEDS_WALK;
-        run_command(t, s, p->body);
+        const enum unit_status values = t->swapped ? check_swapped(t, p) : UNIT_RAN;
+        if (values == UNIT_NEEDS_VALUES)
+            return values;
+        if (values == UNIT_RAN)
+            run_command(t, s, p->body);
     }
     p->in_exec = false;
     monitor_note(s, r, &t->lines); /* MULTI, the commands, EXEC: as Redis shows them */
@@ -250,10 +277,7 @@ static enum unit_status check_values(struct turn *t, struct part *p, struct requ
         return UNIT_LATER;
     }
     if (found.bytes > UNIT_LOAD_MAX) {
-        struct resp_writer writer = { &t->replies, p->session->vars.protocol };
-        resp_error(&writer,
-                   "ERR the values of this command have %zu bytes together, the most is %d",
-                   found.bytes, UNIT_LOAD_MAX);
+        refuse_values(t, p, found.bytes);
         return UNIT_LATER;
     }
     const bool first = t->part == 0 && p->done == 0;
@@ -329,9 +353,12 @@ void apply_send_walk(struct turn *t)
     store_walk(t->store, t->walk_request->walk);
 }
 
-void apply_walked(struct turn *t)
+bool apply_walked(struct turn *t)
 {
     t->walk_request->walked = true;
+    const bool swapped = t->walk_request->walk->kind == WALK_SWAP;
+    t->swapped = t->swapped || swapped;
+    return swapped;
 }
 
 void apply_rewind(struct turn *t)
@@ -341,6 +368,8 @@ void apply_rewind(struct turn *t)
     buf_clear(&t->lines);
     t->part = 0;
     t->withheld_count = 0;
+    t->declared = false;
+    t->swapped = false;
     for (size_t i = 0; i < t->part_count; i++) {
         struct part *p = &t->parts[i];
         p->done = 0;

@@ -16,6 +16,8 @@ struct bit_name {
     const char *name;
 };
 
+enum { MOVABLE_KEYS = 1 << 30 }; /* no flag of a row: those with a keys function show it */
+
 /* Only what Redis has too; CMD_LOCAL and the like are dispatch's own. In the order Redis shows them. */
 static const struct bit_name flag_rows[] = {
     { CMD_WRITE, "write" },       { CMD_READONLY, "readonly" },
@@ -25,6 +27,7 @@ static const struct bit_name flag_rows[] = {
     { CMD_STALE, "stale" },       { CMD_SKIP_SLOWLOG, "skip_slowlog" },
     { CMD_FAST, "fast" },         { CMD_NO_AUTH, "no_auth" },
     { CMD_NO_MULTI, "no_multi" }, { CMD_ALLOW_BUSY, "allow_busy" },
+    { MOVABLE_KEYS, "movablekeys" },
 };
 
 static const struct bit_name category_rows[] = {
@@ -32,6 +35,8 @@ static const struct bit_name category_rows[] = {
     { CAT_READ, "read" },
     { CAT_WRITE, "write" },
     { CAT_SET, "set" },
+    { CAT_SORTEDSET, "sortedset" },
+    { CAT_LIST, "list" },
     { CAT_STRING, "string" },
     { CAT_BITMAP, "bitmap" },
     { CAT_HYPERLOGLOG, "hyperloglog" },
@@ -78,7 +83,8 @@ void command_reply_info(struct resp_writer *w, const struct command *command)
     resp_array(w, 10);
     resp_bulk_text(w, command->name);
     resp_int(w, command->arity);
-    reply_bits(w, command->flags, flag_rows, ARRAY_SIZE(flag_rows), "");
+    uint32_t flags = command->flags | (command->keys != NULL ? MOVABLE_KEYS : 0);
+    reply_bits(w, flags, flag_rows, ARRAY_SIZE(flag_rows), "");
     resp_int(w, command->first);
     resp_int(w, command->last);
     resp_int(w, command->step);
@@ -131,14 +137,14 @@ static void append_name(const struct syntax *syntax, int index, char *out, size_
     }
 }
 
-static bool all_tokens(const struct syntax *syntax, const struct syntax_arg *arg)
+static bool has_times(const struct syntax *syntax, const struct syntax_arg *arg)
 {
     for (int i = arg->first_child; i >= 0; i = syntax->args[i].next) {
-        if (syntax->args[i].type != SYNTAX_PURE_TOKEN) {
-            return false;
+        if (syntax->args[i].type == SYNTAX_UNIX_TIME) {
+            return true;
         }
     }
-    return true;
+    return false;
 }
 
 /* reply_name: a choice has no name in our notation; a block is called after what it holds, as in Redis. */
@@ -146,8 +152,7 @@ static void reply_name(struct docs *d, int index)
 {
     const struct syntax_arg *arg = &d->syntax->args[index];
     if (arg->type == SYNTAX_ONEOF) {
-        bool plain = all_tokens(d->syntax, arg);
-        resp_bulk_text(d->w, plain ? "condition" : "expiration");
+        resp_bulk_text(d->w, has_times(d->syntax, arg) ? "expiration" : "condition");
         return;
     }
     char name[80];

@@ -3,6 +3,7 @@
  * of a call. The rows themselves are in rows/, in order in command_rows.c.
  */
 #include "command_table.h"
+#include "command_refused.h"
 
 #include <string.h>
 
@@ -119,13 +120,17 @@ const struct command *command_resolve(const struct slice *argv, uint32_t argc,
 {
     const struct command *command = command_find(argv[0]);
     if (command == NULL) {
-        reply_unknown(argv, argc, reply);
+        if (!command_reply_refused(argv[0], (struct slice){ NULL, 0 }, reply)) {
+            reply_unknown(argv, argc, reply);
+        }
         return NULL;
     }
     if (command->subcommands != NULL && argc > 1) {
         const struct command *sub = command_find_sub(command, argv[1]);
         if (sub == NULL) {
-            reply_unknown_sub(command, argv[1], reply);
+            if (!command_reply_refused(argv[0], argv[1], reply)) {
+                reply_unknown_sub(command, argv[1], reply);
+            }
             return NULL;
         }
         command = sub;
@@ -166,6 +171,9 @@ size_t command_keys(const struct command *command, const struct slice *argv, uin
                     struct slice *keys, size_t max)
 {
     size_t count = 0;
+    if (command->keys != NULL) {
+        return command->keys(argv, argc, keys, max);
+    }
     if (command->first == 0) {
         return 0;
     }

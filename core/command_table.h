@@ -40,6 +40,12 @@ typedef void command_fn(struct call *call);
  */
 typedef void command_needs_fn(const struct call *call);
 typedef void command_walk_fn(const struct call *call, struct walk *walk);
+/*
+ * A keys function finds the keys of rows whose key positions depend on the arguments (MSETEX's numkeys, SORT's STORE): it
+ * returns how many there are and fills in the first `max`; 0 where the arguments are bad.
+ */
+typedef size_t command_keys_fn(const struct slice *argv, uint32_t argc, struct slice *keys,
+                               size_t max);
 
 enum command_flag {
     CMD_WRITE = 1 << 0,    /* may change entries: runs in the write lane */
@@ -61,10 +67,17 @@ enum command_flag {
     CMD_STALE = 1 << 14,
     CMD_ALONE =
         1 << 15, /* a unit of its own in a read turn that changes the session when it runs: WATCH */
-    CMD_EXEC = 1 << 16,       /* dispatch turns the queued commands into one unit */
+    CMD_EXEC = 1 << 16, /* dispatch turns the queued commands into one unit */
+    CMD_WRITES_BACK =
+        1
+        << 17, /* shown as a reader, as Redis does, but keeps what it found out: runs in the write lane */
+    CMD_OWN_LIMIT =
+        1 << 18, /* an argument holds a value in a wrapping: it checks the length itself */
+    CMD_EXCLUSIVE =
+        1 << 19, /* no other write turn is under way, on any core, while it runs: SWAPDB */
     CMD_ALLOW_BUSY = 1 << 24, /* shown by COMMAND INFO as Redis does; no effect here */
     CMD_SKIP_SLOWLOG = 1 << 25,
-    CMD_MAY_REPLICATE = 1 << 26, /* counts as a write while clients are paused: PUBLISH, PFCOUNT */
+    CMD_MAY_REPLICATE = 1 << 26, /* counts as a write while clients are paused: PUBLISH */
     CMD_IN_PAUSE = 1 << 27,      /* runs while clients are paused: CLIENT UNPAUSE */
 };
 
@@ -86,17 +99,19 @@ enum command_category {
     CAT_TRANSACTION = 1 << 13,
     CAT_BLOCKING = 1 << 14,
     CAT_SCRIPTING = 1 << 15,
+    CAT_SORTEDSET = 1 << 16,
+    CAT_LIST = 1 << 17,
 };
 
 /*
  * name            lower case
  * arity           as in COMMAND INFO: the name counts; negative: at least
  * flags           enum command_flag
- * first,last,step key positions as in COMMAND INFO; 0,0,0: no keys
+ * first,last,step key positions as in COMMAND INFO; 0,0,0: no keys, or only a keys function knows
  * need            what must be known of those keys before it runs (NEED_NOTHING: a blind write)
  * categories      enum command_category
  * run             the function; NULL for a pure container of subcommands
- * needs, walk     see above; NULL for most
+ * needs, walk, keys   see above; NULL for most; a row with a keys function and keys has a needs function too
  * subcommands     rows of "client", "config", …, named "client|list"; looked up by argv[1]. A container may have a
  *                 run of its own, for the bare command (COMMAND)
  * summary, since, group, syntax   COMMAND DOCS; `syntax` is the argument list in the notation of redis.io:
@@ -112,6 +127,7 @@ struct command {
     command_fn *run;
     command_needs_fn *needs;
     command_walk_fn *walk;
+    command_keys_fn *keys;
     const struct command *subcommands;
     size_t subcommand_count;
     const char *summary;
@@ -141,7 +157,7 @@ const struct command *command_at(size_t i);
  */
 void command_needs(const struct call *call);
 
-/* call_keys visits the key positions of a call (ACL, COMMAND GETKEYS); returns the count, keys[i] up to max. */
+/* command_keys finds the key positions of a call (ACL, COMMAND GETKEYS); returns the count, keys[i] up to max. */
 size_t command_keys(const struct command *command, const struct slice *argv, uint32_t argc,
                     struct slice *keys, size_t max);
 

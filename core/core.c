@@ -39,6 +39,20 @@ int64_t core_now_ms(const struct core *core)
     return (int64_t)(uv_hrtime() / 1000000) + core->clock_offset;
 }
 
+void core_note_use(struct core *core, uint32_t db, struct slice key, int64_t now_ms,
+                   int64_t used_ms)
+{
+    const uint64_t hash = slice_hash(key, db);
+    core->uses[hash % USES] = (struct use){ hash, now_ms, used_ms };
+}
+
+int64_t core_last_used(const struct core *core, uint32_t db, struct slice key, int64_t modified_at)
+{
+    const uint64_t hash = slice_hash(key, db);
+    const struct use *use = &core->uses[hash % USES];
+    return use->hash == hash && use->noted_ms >= modified_at ? use->used_ms : modified_at;
+}
+
 bool core_key_counts(const struct core *core, size_t index, struct core_key_count *out)
 {
     return expiry_key_count(core->expiry, index, out);

@@ -46,6 +46,14 @@ struct slice core_database_version(const struct core *core); /* PostgreSQL's ser
 struct cache_figures core_cache(const struct core *core);
 int64_t core_now_ms(const struct core *core); /* unix ms on the database's clock */
 
+/*
+ * core_note_use remembers that a key was used, at used_ms, by a command that is no write (TOUCH). core_last_used returns
+ * the time of the last use after a key's last write, or that write's. This core's memory alone, and a short one: a hint.
+ */
+void core_note_use(struct core *core, uint32_t db, struct slice key, int64_t now_ms,
+                   int64_t used_ms);
+int64_t core_last_used(const struct core *core, uint32_t db, struct slice key, int64_t modified_at);
+
 /* core_key_counts: INFO keyspace, at most 10 s old: keys and keys with expiry of a database; false past the last. */
 struct core_key_count {
     uint32_t db_number;

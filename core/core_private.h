@@ -15,6 +15,15 @@ struct link_server;
 struct expiry;
 struct pauses;
 
+/* A key that was used without being written; a slot is any key's whose hash falls there. */
+struct use {
+    uint64_t hash;
+    int64_t noted_ms;
+    int64_t used_ms;
+};
+
+enum { USES = 1024 };
+
 struct core {
     uv_loop_t *loop;
     struct core_options options;
@@ -35,6 +44,7 @@ struct core {
     struct buf deeds;     /* its deeds */
     int64_t clock_offset; /* database's unix ms minus monotonic ms */
     char server_version[32];
+    struct use uses[USES];
 };
 
 void core_add_session(struct core *core, struct session *s);

@@ -9,6 +9,7 @@
 #include "lanes.h"
 #include "link_server.h"
 #include "monitor.h"
+#include "nap.h"
 #include "pause.h"
 
 enum verdict {
@@ -45,9 +46,16 @@ static struct resp_writer begin_reply(struct session *s)
 
 static void send_reply(struct session *s)
 {
+    const int64_t sleep_ms = s->sleep_ms;
+    s->sleep_ms = 0;
     s->commands++;
     s->core->metrics.commands++;
-    link_reply(s, is_silent(s) ? (struct slice){ NULL, 0 } : buf_slice(&s->core->scratch), 1);
+    const struct slice reply =
+        is_silent(s) ? (struct slice){ NULL, 0 } : buf_slice(&s->core->scratch);
+    if (sleep_ms > 0)
+        nap_begin(s, reply, sleep_ms);
+    else
+        link_reply(s, reply, 1);
     if (pass_skips(s))
         link_publish_state(s);
 }
@@ -57,11 +65,19 @@ static void drop_request(struct session *s)
     request_free(request_pop(&s->queue));
 }
 
-/* A refusal inside MULTI spoils the transaction, as in Redis. The reply is in the scratch buffer. */
+/*
+ * A refusal inside MULTI spoils the transaction, and a malformed EXEC ends it, as in Redis. The reply is in the scratch
+ * buffer.
+ */
 static enum verdict refuse(struct session *s)
 {
-    if (s->multi)
+    const struct command *named = command_find(s->queue.first->argv[0]);
+    if (named && named->flags & CMD_EXEC) {
+        session_discard_multi(s);
+        link_publish_state(s);
+    } else if (s->multi) {
         s->multi->failed = true;
+    }
     s->core->metrics.errors++;
     send_reply(s);
     drop_request(s);
@@ -128,6 +144,8 @@ static bool argument_too_long(const struct session *s, const struct request *r,
                               struct resp_writer *w)
 {
     const size_t most = (size_t)s->core->options.max_value;
+    if (r->command->flags & CMD_OWN_LIMIT)
+        return false;
     for (uint32_t i = 1; i < r->argc; i++) {
         if (r->argv[i].len <= most)
             continue;
@@ -169,6 +187,7 @@ static void take_body(struct session *s, struct request *r)
     for (struct request *b = r->body; b; b = b->next) {
         r->writes = r->writes || b->writes;
         r->walks = r->walks || b->walks;
+        r->exclusive = r->exclusive || b->exclusive;
         r->snapshot = r->snapshot || b->walks || b->command->flags & CMD_SELECT;
     }
     *queued = (struct request_list){ NULL, NULL, 0 };
@@ -241,8 +260,9 @@ static enum verdict admit(struct session *s, struct request *r)
     r->command = command_resolve(r->argv, r->argc, &w);
     if (r->command == NULL || too_long(s, r, &w) || refuse_monitor(s, r, &w))
         return s->units.count ? WAIT : refuse(s);
-    r->writes = r->command->flags & CMD_WRITE;
+    r->writes = r->command->flags & (CMD_WRITE | CMD_WRITES_BACK);
     r->walks = r->command->walk != NULL;
+    r->exclusive = r->command->flags & CMD_EXCLUSIVE;
     s->last_command = r->command;
     if (is_held(s, r))
         return HELD;
@@ -266,7 +286,7 @@ static void pump(struct session *s)
 {
     enum verdict verdict = DONE;
     while (verdict == DONE && s->place != SESSION_IN_TURN && s->life != SESSION_QUITTING &&
-           s->queue.first)
+           !s->nap && s->queue.first)
         verdict = admit(s, s->queue.first);
     if (verdict == HELD && s->life == SESSION_GONE)
         request_free_all(&s->queue); /* nobody waits for it any more */
@@ -283,13 +303,15 @@ void dispatch_request(struct session *s, struct request *r)
 
 static bool finished(const struct session *s)
 {
-    return s->life == SESSION_GONE && s->place != SESSION_IN_TURN && s->units.count == 0 &&
-           s->queue.count == 0;
+    return s->life == SESSION_GONE && s->place != SESSION_IN_TURN && !s->nap &&
+           s->units.count == 0 && s->queue.count == 0;
 }
 
 void dispatch_resume(struct session *s)
 {
     lanes_forget(s->core->lanes, s); /* out of its turn; pump places it anew */
+    if (s->life == SESSION_GONE)
+        nap_cancel(s);
     pump(s);
     if (!finished(s))
         return;

@@ -144,6 +144,7 @@ void pauses_begin(struct pauses *p, uint32_t keyspace, bool writes_only, int64_t
     if (p->stopped)
         return;
     struct pause *pause = pause_of(p, keyspace);
+    uv_update_time(p->core->loop); /* the loop's idea of now may be a long turn old */
     const uint64_t until = uv_now(p->core->loop) + (uint64_t)ms;
     pause->writes_only = pause->writes_only && writes_only;
     pause->until_ms = until > pause->until_ms ? until : pause->until_ms;

@@ -19,8 +19,9 @@ struct request {
     bool writes;   /* it, or its body, may change entries */
     bool silent;   /* no reply leaves (CLIENT REPLY) */
     bool walks;
-    bool walked;   /* the walk has its answer */
-    bool snapshot; /* its parts need one snapshot that a single statement cannot give */
+    bool walked;    /* the walk has its answer */
+    bool exclusive; /* it, or its body, is to run while no other write turn does */
+    bool snapshot;  /* its parts need one snapshot that a single statement cannot give */
     struct slice argv[];
 };
 

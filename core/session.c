@@ -8,6 +8,7 @@
 #include "core.h"
 #include "core_private.h"
 #include "monitor.h"
+#include "nap.h"
 #include "pause.h"
 
 enum { OUT_MAX = 1 << 30, ASSEMBLING_MAX = 256 * 1024 * 1024, MAX_STATE_NAME = 255 };
@@ -61,6 +62,7 @@ void session_free(struct session *s)
 {
     monitor_stop(s);
     pause_session(s, false);
+    nap_cancel(s);
     request_free_all(&s->queue);
     request_free_all(&s->units);
     session_discard_multi(s);
@@ -236,6 +238,11 @@ void session_quit(struct session *s)
 {
     if (s->life == SESSION_OPEN)
         s->life = SESSION_QUITTING;
+}
+
+void session_sleep(struct session *s, int64_t ms)
+{
+    s->sleep_ms = ms;
 }
 
 void session_reset(struct session *s)

@@ -75,6 +75,8 @@ void session_unwatch(struct session *s);
 
 /* session_quit: the reply being written is the last; the gateway closes the client after it. */
 void session_quit(struct session *s);
+/* session_sleep: the reply being written leaves in so many ms, and nothing more is started before that (DEBUG SLEEP). */
+void session_sleep(struct session *s, int64_t ms);
 /* session_reset: as after connecting (RESET), but for names of the library. */
 void session_reset(struct session *s);
 

@@ -74,6 +74,9 @@ struct session {
     struct multi *multi;       /* NULL outside MULTI */
     struct watch *watches;
 
+    int64_t sleep_ms; /* what the command that runs asked for */
+    struct nap *nap;  /* NULL when it does not sleep */
+
     struct buf out;        /* replies that wait for credit */
     uint32_t out_answered; /* requests that they complete */
     int64_t credit;        /* reply bytes that the gateway will still take */

@@ -50,6 +50,13 @@ const struct sql_row sql_rows[SQL_ID_COUNT] = {
     [SQL_COMMIT] = { "commit", "COMMIT", { 0 } },
     [SQL_ROLLBACK] = { "rollback", "ROLLBACK", { 0 } },
 
+    /*
+     * All writers' rows, in one order: each write turn begins with its own (FENCE), so this waits until none is under way, on
+     * any core, and lets none begin. A core that claims its row at this very moment is missed.
+     */
+    [SQL_EXCLUDE] = { "exclude",
+                      "SELECT count(*) FROM (SELECT id FROM cofre.writer ORDER BY id FOR UPDATE) AS w",
+                      { 0 } },
     /* One row changed or division by zero: a transaction whose fence failed cannot commit anything. */
     [SQL_FENCE] = { "fence",
                     FENCE("$1", "$2", "$3", "$4") "SELECT " FENCED,
@@ -157,13 +164,24 @@ const struct sql_row sql_rows[SQL_ID_COUNT] = {
                                                                                       " ORDER BY hash LIMIT $4",
                    { PG_TEXT, PG_INT4, PG_INT8, PG_INT8, PG_BYTEA, PG_BYTEA, PG_INT8, PG_TEXT } },
 
+    [SQL_KEY] = { "key",
+                  "SELECT e.revision, e.modified_at, i.name, e.expires_at, octet_length(e.value), e.type"
+                  " FROM cofre.entry AS e LEFT JOIN cofre.identity AS i ON i.id = e.modified_by"
+                  " WHERE e.space = " SPACE_OF("$1", "$2") " AND e.key = $3 AND " ALIVE("$4"),
+                  { PG_TEXT, PG_INT4, PG_BYTEA, PG_INT8 } },
+
+    /* $2 old number · $3 new number; thrice, over a number that no database has, two databases change places. */
+    [SQL_RENUMBER] = { "renumber",
+                       "UPDATE cofre.space SET db = $3 WHERE keyspace = $1 AND db = $2",
+                       { PG_TEXT, PG_INT4, PG_INT4 } },
+
     /*
      * The row of a database points at a new space, and the old one is left to the purge. $2 db, or -1: all of the
-     * keyspace. Two cores that flush at once meet at the primary key of retired_space (23505), and one starts again.
+     * keyspace. The lock: what is retired here is what FLUSH takes away, whoever else flushes or swaps at once.
      */
     [SQL_RETIRE] = { "retire",
                      "INSERT INTO cofre.retired_space (id, retired_at) SELECT id, $3 FROM cofre.space"
-                     " WHERE keyspace = $1 AND ($2 < 0 OR db = $2)",
+                     " WHERE keyspace = $1 AND ($2 < 0 OR db = $2) FOR UPDATE",
                      { PG_TEXT, PG_INT4, PG_INT8 } },
     [SQL_FLUSH] = { "flush",
                     "UPDATE cofre.space SET id = nextval('cofre.space_id')"

@@ -209,6 +209,11 @@ void store_recover(struct store *s, struct pg_conn *conn, struct store_writer *o
     pg_params_clear(&s->params);
 }
 
+void store_exclude(struct store *s)
+{
+    query(s, SQL_EXCLUDE, NULL, NULL);
+}
+
 static void put_writer(struct store *s, const struct store_writer *writer, int64_t turn)
 {
     pg_int8(&s->params, writer->id);
@@ -333,10 +338,12 @@ static unsigned collect_loads(struct store *s, size_t *entries)
     for (struct entry *e = ws_first(s->ws); e && *entries; e = e->next) {
         if (!needs_loading(e))
             continue;
-        struct load *load = s->loads;
-        for (unsigned i = 0; i < count && load->db != e->db; i++)
+        struct load *load =
+            s->loads; /* the first `count` are of this call, others of an earlier one */
+        unsigned i = 0;
+        for (; i < count && load->db != e->db; i++)
             load = load->next;
-        if (count == 0 || load == NULL || load->db != e->db) {
+        if (i == count) {
             load = mem_alloc(sizeof(*load) + *entries * sizeof(struct entry *));
             *load = (struct load){ .store = s, .next = s->loads, .db = e->db };
             s->loads = load;
@@ -663,6 +670,27 @@ static bool on_found(void *arg, PGresult *r)
     return true;
 }
 
+enum key_column { KEY_REVISION, KEY_MODIFIED_AT, KEY_NAME, KEY_EXPIRES, KEY_LENGTH, KEY_TYPE };
+
+static bool on_key(void *arg, PGresult *r)
+{
+    struct walking *w = arg;
+    if (PQntuples(r) == 0)
+        return false;
+    struct walk_key *key = ws_alloc(w->store->ws, sizeof(*key));
+    *key = (struct walk_key){
+        .revision = pg_get_int(r, 0, KEY_REVISION),
+        .modified_at = pg_get_int(r, 0, KEY_MODIFIED_AT),
+        .modified_by = pg_get_bytes(r, 0, KEY_NAME),
+        .expires_at = pg_get_int(r, 0, KEY_EXPIRES),
+        .length = (size_t)pg_get_int(r, 0, KEY_LENGTH),
+        .text = pg_get_int(r, 0, KEY_TYPE) == ENTRY_TEXT,
+    };
+    w->walk->found = key;
+    keep_result(w->store, r);
+    return true;
+}
+
 static void put_page(struct store *s, const struct walk *walk, int64_t count)
 {
     put_database(s, walk->db);
@@ -720,6 +748,14 @@ static void walk_find(struct store *s, struct walking *w)
     query(s, SQL_FIND, on_found, w);
 }
 
+static void walk_key(struct store *s, struct walking *w)
+{
+    put_database(s, w->walk->db);
+    pg_bytes(&s->params, w->walk->key);
+    pg_int8(&s->params, s->now_ms);
+    query(s, SQL_KEY, on_key, w);
+}
+
 enum { EVERY_DB = -1 };
 
 static void flush(struct store *s, int32_t db)
@@ -746,12 +782,39 @@ static void walk_flush_all(struct store *s, struct walking *w)
     ws_forget(s->ws, w->walk->db | UINT16_MAX);
 }
 
+/* A number that no database has; the two that change places need a third. */
+enum { NO_DB = UINT16_MAX };
+
+static void renumber(struct store *s, uint32_t keyspace, uint32_t from, uint32_t to)
+{
+    put_database(s, db_ref(keyspace, from));
+    pg_int4(&s->params, (int32_t)to);
+    query(s, SQL_RENUMBER, NULL, NULL);
+}
+
+/*
+ * The turn is an exclusive one (CMD_EXCLUSIVE): no other has looked a space up and writes to it yet. What was known of
+ * both databases is no longer so.
+ */
+static void walk_swap(struct store *s, struct walking *w)
+{
+    const uint32_t keyspace = w->walk->db >> 16;
+    const uint32_t one = w->walk->db & UINT16_MAX;
+    const uint32_t other = w->walk->other_db & UINT16_MAX;
+    renumber(s, keyspace, one, NO_DB);
+    renumber(s, keyspace, other, one);
+    renumber(s, keyspace, NO_DB, other);
+    s->space_count = 0;
+    ws_unload(s->ws, w->walk->db);
+    ws_unload(s->ws, w->walk->other_db);
+}
+
 void store_walk(struct store *s, struct walk *walk)
 {
     static void (*const by_kind[])(struct store *, struct walking *) = {
         [WALK_SCAN] = walk_scan,           [WALK_KEYS] = walk_keys, [WALK_RANDOM] = walk_random,
         [WALK_COUNT] = walk_count,         [WALK_FIND] = walk_find, [WALK_FLUSH_DB] = walk_flush_db,
-        [WALK_FLUSH_ALL] = walk_flush_all,
+        [WALK_FLUSH_ALL] = walk_flush_all, [WALK_SWAP] = walk_swap, [WALK_KEY] = walk_key,
     };
     if (walk->kind == WALK_NONE)
         return;

@@ -33,6 +33,8 @@ struct store_writer {
 /* store_claim inserts a row, store_recover raises the epoch; the answer is in *out when the group has ended. */
 void store_claim(struct store *s, struct pg_conn *conn, int64_t now_ms, struct store_writer *out);
 void store_recover(struct store *s, struct pg_conn *conn, struct store_writer *out);
+/* store_exclude waits for the write turns of all cores to end, and lets none begin before this transaction has ended. */
+void store_exclude(struct store *s);
 /* store_fence queues the fence of a transaction that begins with something else than store_save. */
 void store_fence(struct store *s, const struct store_writer *writer, int64_t turn);
 

@@ -77,6 +77,7 @@ bool turn_add(struct turn *t, struct session *s)
     for (const struct request *r = p->units.first; r; r = r->next) {
         t->bytes += r->size;
         t->snapshot_units |= r->snapshot;
+        t->exclusive |= r->exclusive;
     }
     if (t->part_count == 1)
         t->started_ms = uv_now(t->core->loop);
@@ -123,6 +124,7 @@ static void empty(struct turn *t)
     t->units = 0;
     t->bytes = 0;
     t->snapshot_units = false;
+    t->exclusive = false;
     t->restarts = 0;
     t->step = STEP_IDLE;
     turn_cache_stop(t);
@@ -325,12 +327,17 @@ static void send_step(struct turn *t, enum turn_step step)
     pg_conn_end_group(t->conn, on_step, t);
 }
 
-/* A write transaction begins with its fence; a read turn of several statements with a snapshot. */
+/*
+ * A write transaction begins with its fence; a read turn of several statements with a snapshot. What excludes other
+ * writers comes even before the fence, so that a turn waits for them while it holds nothing that they could wait for.
+ */
 static void begin(struct turn *t)
 {
     if (t->begun || (t->kind == TURN_READ && !t->snapshot))
         return;
     store_begin(t->store, t->kind == TURN_READ);
+    if (t->exclusive)
+        store_exclude(t->store);
     if (t->kind == TURN_WRITE)
         store_fence(t->store, t->writer, t->number);
     t->begun = true;
@@ -418,8 +425,8 @@ static void next_step(struct turn *t)
     case STEP_WALKING:
         if (t->walk_saved)
             store_saved(t->store);
-        apply_walked(t);
-        apply(t);
+        if (!apply_walked(t) || !load(t))
+            apply(t);
         break;
     case STEP_LOADING:
         if (turn_cache_holds(t))

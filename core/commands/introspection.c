@@ -183,7 +183,7 @@ static const struct command *resolve_inner(struct call *call)
     }
     if (command == NULL) {
         resp_error(call->reply, "ERR Invalid command specified");
-    } else if (command->first == 0) {
+    } else if (command->first == 0 && command->keys == NULL) {
         resp_error(call->reply, "ERR The command has no key arguments");
         command = NULL;
     } else if (!command_arity_ok(command, argc)) {
@@ -203,6 +203,10 @@ static void reply_keys(struct call *call, bool with_flags)
     const struct slice *argv = call->argv + 2;
     uint32_t argc = call->argc - 2;
     size_t count = command_keys(command, argv, argc, NULL, 0);
+    if (count == 0) {
+        resp_error(call->reply, "ERR Invalid arguments specified for command");
+        return;
+    }
     struct slice *keys = mem_alloc(count * sizeof(*keys));
     command_keys(command, argv, argc, keys, count);
     resp_array(call->reply, count);

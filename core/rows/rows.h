@@ -15,24 +15,27 @@
 #include "commands/commands.h"
 
 /* Key positions: first, last, step. */
-#define NO_KEYS  0, 0, 0
-#define ONE_KEY  1, 1, 1
-#define TWO_KEYS 1, 2, 1
-#define ALL_KEYS 1, -1, 1
-#define PAIRS    1, -1, 2
+#define NO_KEYS     0, 0, 0
+#define ONE_KEY     1, 1, 1
+#define TWO_KEYS    1, 2, 1
+#define ALL_KEYS    1, -1, 1
+#define SECOND_KEY  2, 2, 1
+#define FROM_SECOND 2, -1, 1
+#define PAIRS       1, -1, 2
 
-/* needs, walk, subcommands and their count. */
-#define PLAIN           NULL, NULL, NULL, 0
-#define NEEDS(function) function, NULL, NULL, 0
-#define WALK(function)  NULL, function, NULL, 0
-#define SUBS(rows)      NULL, NULL, rows, ARRAY_SIZE(rows)
+/* needs, walk, keys, subcommands and their count. */
+#define PLAIN                NULL, NULL, NULL, NULL, 0
+#define NEEDS(function)      function, NULL, NULL, NULL, 0
+#define WALK(function)       NULL, function, NULL, NULL, 0
+#define MOVABLE(keys, needs) needs, NULL, keys, NULL, 0
+#define SUBS(rows)           NULL, NULL, NULL, rows, ARRAY_SIZE(rows)
 
 struct command_group {
     const struct command *rows;
     size_t count;
 };
 
-extern const struct command_group rows_connection, rows_generic, rows_server, rows_string,
-    rows_transactions;
+extern const struct command_group rows_bitmap, rows_connection, rows_generic, rows_hyperloglog,
+    rows_scripting, rows_server, rows_string, rows_transactions;
 
 #endif

@@ -19,6 +19,7 @@ struct session {
     uint32_t switches;
     size_t watched;
     int64_t watched_revision;
+    int64_t sleep_ms;
 };
 
 struct core {
@@ -26,6 +27,10 @@ struct core {
     struct core_metrics metrics;
     struct session *session;
     int64_t now_ms;
+    uint32_t use_db; /* of the last use that was noted */
+    struct slice use_key;
+    int64_t noted_ms;
+    int64_t used_ms;
 };
 
 struct fake {
@@ -70,6 +75,21 @@ struct cache_figures core_cache(const struct core *core)
 int64_t core_now_ms(const struct core *core)
 {
     return core->now_ms;
+}
+
+void core_note_use(struct core *core, uint32_t db, struct slice key, int64_t now_ms,
+                   int64_t used_ms)
+{
+    core->use_db = db;
+    core->use_key = key; /* arguments live as long as the fake */
+    core->noted_ms = now_ms;
+    core->used_ms = used_ms;
+}
+
+int64_t core_last_used(const struct core *core, uint32_t db, struct slice key, int64_t modified_at)
+{
+    bool noted = core->use_db == db && slice_eq(core->use_key, key);
+    return noted && core->noted_ms >= modified_at ? core->used_ms : modified_at;
 }
 
 bool core_key_counts(const struct core *core, size_t index, struct core_key_count *out)
@@ -227,6 +247,11 @@ void session_quit(struct session *s)
     s->quit = true;
 }
 
+void session_sleep(struct session *s, int64_t ms)
+{
+    s->sleep_ms = ms;
+}
+
 void session_reset(struct session *s)
 {
     s->vars = (struct session_vars){ .protocol = 2 };
@@ -303,6 +328,11 @@ const struct deed *fake_deeds(const struct fake *f, size_t *count)
     return (const struct deed *)(const void *)f->deeds.p;
 }
 
+int64_t fake_slept(const struct fake *f)
+{
+    return f->session.sleep_ms;
+}
+
 int64_t fake_watched(const struct fake *f)
 {
     return f->session.watched_revision;
@@ -337,18 +367,50 @@ static bool is_answer(struct fake *f, const struct walk *walk, const struct entr
            (slice_is_text(e->value) && slice_glob(as_glob(f, walk->ilike), e->value, true));
 }
 
-/* answer_walk: the cursor is simply how many keys were passed. */
-static void answer_walk(struct fake *f, struct walk *walk)
+/* answer_key: who wrote a key last is always the caller here. */
+static void answer_key(struct fake *f, struct walk *walk)
+{
+    const struct entry *e = ws_find(f->ws, walk->db, walk->key);
+    if (e == NULL) {
+        return;
+    }
+    struct walk_key *key = ws_alloc(f->memory, sizeof(*key));
+    *key = (struct walk_key){
+        .revision = e->revision,
+        .modified_at = e->modified_at,
+        .modified_by = f->session.open.identity,
+        .expires_at = e->expires_at,
+        .length = e->length,
+        .text = slice_is_text(e->value),
+    };
+    walk->found = key;
+}
+
+/* answer_swap keeps the keys in place of the databases: whose entry it is, is part of it. */
+static void answer_swap(struct fake *f, struct walk *walk)
+{
+    struct working_set *swapped = working_set_new(1);
+    ws_begin_unit(swapped, f->core.now_ms, 1);
+    for (struct entry *e = ws_first(f->ws); e != NULL; e = e->next) {
+        if (ws_find(f->ws, e->db, e->key) != NULL) {
+            uint32_t db = e->db == walk->db         ? walk->other_db
+                          : e->db == walk->other_db ? walk->db
+                                                    : e->db;
+            ws_put(swapped, db, ws_copy(f->memory, e->key), ws_copy(f->memory, e->value),
+                   e->expires_at);
+        }
+    }
+    working_set_free(f->ws);
+    f->ws = swapped;
+}
+
+/* answer_rows: the cursor is simply how many keys were passed. */
+static void answer_rows(struct fake *f, struct walk *walk)
 {
     struct walk_row *rows = ws_alloc(f->memory, MAX_WALK_ROWS * sizeof(*rows));
     bool paged = walk->kind == WALK_SCAN || walk->kind == WALK_FIND;
     uint64_t passed = 0;
     walk->rows = rows;
-    if (walk->kind == WALK_FLUSH_DB) {
-        ws_forget(f->ws, walk->db);
-    } else if (walk->kind == WALK_FLUSH_ALL) {
-        ws_forget(f->ws, walk->db | UINT16_MAX);
-    }
     for (struct entry *e = ws_first(f->ws); e != NULL; e = e->next) {
         if (!is_answer(f, walk, e) || passed++ < walk->cursor) {
             continue;
@@ -359,6 +421,33 @@ static void answer_walk(struct fake *f, struct walk *walk)
         }
         rows[walk->row_count++] = (struct walk_row){ e->key, e->value };
         walk->total++;
+    }
+}
+
+static void answer_walk(struct fake *f, struct walk *walk)
+{
+    switch (walk->kind) {
+    case WALK_NONE:
+        break;
+    case WALK_FLUSH_DB:
+        ws_forget(f->ws, walk->db);
+        break;
+    case WALK_FLUSH_ALL:
+        ws_forget(f->ws, walk->db | UINT16_MAX);
+        break;
+    case WALK_SWAP:
+        answer_swap(f, walk);
+        break;
+    case WALK_KEY:
+        answer_key(f, walk);
+        break;
+    case WALK_SCAN:
+    case WALK_KEYS:
+    case WALK_RANDOM:
+    case WALK_COUNT:
+    case WALK_FIND:
+        answer_rows(f, walk);
+        break;
     }
 }
 
@@ -385,10 +474,9 @@ static void run(struct fake *f, struct call *call)
     }
     if (command->walk != NULL) {
         command->walk(call, &walk);
-        if (walk.kind != WALK_NONE) {
-            answer_walk(f, &walk);
-        }
+        answer_walk(f, &walk);
         call->walk = &walk;
+        call->ws = f->ws; /* SWAPDB makes another one */
     }
     command->run(call);
 }
