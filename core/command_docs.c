@@ -20,13 +20,20 @@ enum { MOVABLE_KEYS = 1 << 30 }; /* no flag of a row: those with a keys function
 
 /* Only what Redis has too; CMD_LOCAL and the like are dispatch's own. In the order Redis shows them. */
 static const struct bit_name flag_rows[] = {
-    { CMD_WRITE, "write" },       { CMD_READONLY, "readonly" },
-    { CMD_DENYOOM, "denyoom" },   { CMD_ADMIN, "admin" },
-    { CMD_PUBSUB, "pubsub" },     { CMD_NOSCRIPT, "noscript" },
-    { CMD_BLOCKING, "blocking" }, { CMD_LOADING, "loading" },
-    { CMD_STALE, "stale" },       { CMD_SKIP_SLOWLOG, "skip_slowlog" },
-    { CMD_FAST, "fast" },         { CMD_NO_AUTH, "no_auth" },
-    { CMD_NO_MULTI, "no_multi" }, { CMD_ALLOW_BUSY, "allow_busy" },
+    { CMD_WRITE, "write" },
+    { CMD_READONLY, "readonly" },
+    { CMD_DENYOOM, "denyoom" },
+    { CMD_ADMIN, "admin" },
+    { CMD_PUBSUB, "pubsub" },
+    { CMD_NOSCRIPT, "noscript" },
+    { CMD_BLOCKING, "blocking" },
+    { CMD_LOADING, "loading" },
+    { CMD_STALE, "stale" },
+    { CMD_SKIP_SLOWLOG, "skip_slowlog" },
+    { CMD_FAST, "fast" },
+    { CMD_NO_AUTH, "no_auth" },
+    { CMD_NO_MULTI, "no_multi" },
+    { CMD_ALLOW_BUSY, "allow_busy" },
     { MOVABLE_KEYS, "movablekeys" },
 };
 
