@@ -1,5 +1,7 @@
 """CLIENT, MONITOR, RESET, QUIT and COMMAND: what they show is so, what they do to others is done once, nothing is lost."""
+import os
 import re
+import shutil
 import socket
 import ssl
 import subprocess
@@ -11,6 +13,7 @@ import redis
 
 from support.resp import Closed, Error, encode
 from support.stack import wait_until
+from support.tunnel import Tunnel
 
 
 @pytest.fixture
@@ -601,3 +604,19 @@ def test_no_holes_in_the_reply_of_a_transaction(stack, ours):
     with stack.raw() as r:
         replies = r.ask_all([("MULTI",), ("CLIENT", "REPLY", "OFF"), ("PING",), ("EXEC",)])
         assert replies[-1] == ["ERR CLIENT REPLY is not possible inside a transaction", "PONG"]
+
+
+@pytest.mark.skipif(shutil.which("iredis") is None, reason="no iredis (Debian: iredis)")
+def test_iredis(stack, stage):
+    """It cannot show a certificate, so something else must (stunnel, or our own tunnel); the rest is the same."""
+    with Tunnel(stack) as tunnel:
+        env = {**os.environ, "HOME": str(stage.folder("home")), "LC_ALL": "C.UTF-8", "TERM": "xterm"}
+
+        def iredis(*lines):
+            done = subprocess.run(["iredis", "-h", "127.0.0.1", "-p", str(tunnel.port), "--raw"], capture_output=True,
+                                  input="".join(line + "\n" for line in lines).encode(), env=env, timeout=60)
+            assert done.returncode == 0, done
+            return done.stdout.decode()
+        assert iredis("SET greeting olá", "GET greeting", "INCR n").split() == ["OK", "olá", "1"]
+        assert "cmd=client|list" in iredis("CLIENT LIST") and "GETKEYSANDFLAGS" in iredis("COMMAND HELP")
+        assert iredis("CLIENT SETNAME x", "CLIENT GETNAME", "CONFIG GET databases").split() == ["OK", "x", "databases", "16"]
