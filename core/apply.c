@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "gate.h"
 #include "monitor.h"
 
 /* --- needs --------------------------------------------------------------------------------- */
@@ -27,19 +28,13 @@ static struct call make_call(struct turn *t, struct session *s, struct request *
     };
 }
 
-/* A SELECT inside a transaction moves the keys that follow it, unless it will fail. */
-static void follow_select(const struct turn *t, const struct request *r, struct session_vars *vars)
-{
-    int64_t number;
-    if (r->command->flags & CMD_SELECT && slice_to_i64(r->argv[1], &number) == ERR_OK &&
-        number >= 0 && number < core_options(t->core)->databases)
-        vars->db_number = (uint32_t)number;
-}
-
 static void declare_command(struct turn *t, struct session *s, struct request *r,
                             struct session_vars *vars)
 {
-    follow_select(t, r, vars);
+    if (r->verdict.denial != ACL_ALLOWED)
+        return;
+    /* inside a transaction it moves the keys that follow it */
+    request_follow_select(r, t->core->options.databases, &vars->db_number);
     if (r->command->flags & CMD_LOCAL)
         return;
     const struct call call = make_call(t, s, r, vars);
@@ -157,9 +152,14 @@ static void refuse_values(struct turn *t, const struct part *p, size_t bytes)
 
 enum unit_status { UNIT_RAN, UNIT_NEEDS_VALUES, UNIT_NEEDS_WALK, UNIT_LATER };
 
-static void run_command(struct turn *t, struct session *s, struct request *r)
+static void run_command(struct turn *t, struct part *p, struct request *r)
 {
+    struct session *s = p->session;
     struct resp_writer writer = { &t->replies, s->vars.protocol };
+    if (r->verdict.denial != ACL_ALLOWED) {
+        gate_reply_denied(s, r, p->in_exec, &writer);
+        return;
+    }
     struct call call = make_call(t, s, r, &s->vars);
     call.reply = &writer;
     r->command->run(&call);
@@ -169,7 +169,8 @@ static void run_command(struct turn *t, struct session *s, struct request *r)
 /* needs_walk: also notes whose, for apply_send_walk. */
 static bool needs_walk(struct turn *t, struct request *r)
 {
-    if (r->command->walk == NULL || r->walked || r->walk->kind == WALK_NONE)
+    if (r->command->walk == NULL || r->verdict.denial != ACL_ALLOWED || r->walked ||
+        r->walk->kind == WALK_NONE)
         return false;
     t->walk_request = r;
     return true;
@@ -250,7 +251,7 @@ static enum unit_status run_exec(struct turn *t, struct part *p, struct request 
         if (values == UNIT_NEEDS_VALUES)
             return values;
         if (values == UNIT_RAN)
-            run_command(t, s, p->body);
+            run_command(t, p, p->body);
     }
     p->in_exec = false;
     monitor_note(s, r, &t->lines); /* MULTI, the commands, EXEC: as Redis shows them */
@@ -300,7 +301,7 @@ static enum unit_status run_unit(struct turn *t, struct part *p, struct request 
         return run_exec(t, p, r);
     if (needs_walk(t, r))
         return UNIT_NEEDS_WALK;
-    run_command(t, p->session, r);
+    run_command(t, p, r);
     return UNIT_RAN;
 }
 

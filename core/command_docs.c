@@ -44,9 +44,12 @@ static const struct bit_name category_rows[] = {
     { CAT_SET, "set" },
     { CAT_SORTEDSET, "sortedset" },
     { CAT_LIST, "list" },
+    { CAT_HASH, "hash" },
     { CAT_STRING, "string" },
     { CAT_BITMAP, "bitmap" },
     { CAT_HYPERLOGLOG, "hyperloglog" },
+    { CAT_GEO, "geo" },
+    { CAT_STREAM, "stream" },
     { CAT_PUBSUB, "pubsub" },
     { CAT_ADMIN, "admin" },
     { CAT_FAST, "fast" },
@@ -83,6 +86,17 @@ uint32_t command_category_flag(struct slice name)
         }
     }
     return 0;
+}
+
+size_t command_category_count(void)
+{
+    return ARRAY_SIZE(category_rows);
+}
+
+const char *command_category_at(size_t i, uint32_t *bit)
+{
+    *bit = category_rows[i].bit;
+    return category_rows[i].name;
 }
 
 void command_reply_info(struct resp_writer *w, const struct command *command)
@@ -144,22 +158,33 @@ static void append_name(const struct syntax *syntax, int index, char *out, size_
     }
 }
 
-static bool has_times(const struct syntax *syntax, const struct syntax_arg *arg)
+/* A choice has no name in our notation: its first option's token; what Redis calls it. */
+static const struct {
+    const char *token;
+    const char *name;
+} choice_rows[] = {
+    { "NX", "condition" },  { "IFEQ", "condition" },     { "EX", "expiration" },
+    { "ASYNC", "async" },   { "MODULE", "filterby" },    { "BYTE", "index_unit" },
+    { "GET", "operation" }, { "WRAP", "wrap_sat_fail" }, { "SET", "write_operation" },
+};
+
+static const char *choice_name(const struct syntax *syntax, const struct syntax_arg *choice)
 {
-    for (int i = arg->first_child; i >= 0; i = syntax->args[i].next) {
-        if (syntax->args[i].type == SYNTAX_UNIX_TIME) {
-            return true;
+    struct slice token = syntax->args[choice->first_child].token;
+    for (size_t i = 0; i < ARRAY_SIZE(choice_rows); i++) {
+        if (slice_eq(token, slice_of(choice_rows[i].token))) {
+            return choice_rows[i].name;
         }
     }
-    return false;
+    return "option";
 }
 
-/* reply_name: a choice has no name in our notation; a block is called after what it holds, as in Redis. */
+/* reply_name: a block is called after what it holds, as in Redis. */
 static void reply_name(struct docs *d, int index)
 {
     const struct syntax_arg *arg = &d->syntax->args[index];
     if (arg->type == SYNTAX_ONEOF) {
-        resp_bulk_text(d->w, has_times(d->syntax, arg) ? "expiration" : "condition");
+        resp_bulk_text(d->w, choice_name(d->syntax, arg));
         return;
     }
     char name[80];

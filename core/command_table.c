@@ -70,6 +70,20 @@ const struct command *command_find_sub(const struct command *container, struct s
     return NULL;
 }
 
+const struct command *command_find_name(struct slice name)
+{
+    const uint8_t *bar = name.len > 0 ? memchr(name.p, '|', name.len) : NULL;
+    if (bar == NULL) {
+        return command_find(name);
+    }
+    size_t n = (size_t)(bar - name.p);
+    const struct command *container = command_find((struct slice){ name.p, n });
+    if (container == NULL) {
+        return NULL;
+    }
+    return command_find_sub(container, (struct slice){ bar + 1, name.len - n - 1 });
+}
+
 /* --- gates ------------------------------------------------------------------------------ */
 
 /* Redis shows no more of what it does not know (commandCheckExistence). */
@@ -185,6 +199,60 @@ size_t command_keys(const struct command *command, const struct slice *argv, uin
         count++;
     }
     return count;
+}
+
+/* --- what is done with keys --------------------------------------------------------------- */
+
+uint32_t command_key_access(const struct command *command, size_t i)
+{
+    uint32_t access =
+        i > 0 && command->rest_access != 0 ? command->rest_access : command->first_access;
+    if (access != 0) {
+        return access;
+    }
+    return (command->flags & CMD_WRITE) != 0 ? KEY_RW | KEY_ACCESS | KEY_UPDATE
+                                             : KEY_RO | KEY_ACCESS;
+}
+
+/* For KEY_VARIABLE: name; from which argument on; the words that make it the most; what it is without them */
+static const struct variable_access {
+    const char *name;
+    uint32_t from;
+    const char *words[6];
+    uint32_t less;
+} variable_accesses[] = {
+    /* Whether a value is as expected can be told from the reply: that is reading. */
+    { "set", 3, { "get", "ifeq", "ifne", "ifdeq", "ifdne" }, KEY_OW | KEY_UPDATE },
+    { "bitfield", 2, { "set", "incrby" }, KEY_RO | KEY_ACCESS },
+    { "delex", 2, { "ifeq", "ifne", "ifdeq", "ifdne" }, KEY_RM | KEY_DELETE },
+};
+
+static bool has_word(const struct variable_access *v, const struct slice *argv, uint32_t argc)
+{
+    for (uint32_t i = v->from; i < argc; i++) {
+        for (const char *const *word = v->words; *word != NULL; word++) {
+            if (slice_eq_nocase(argv[i], slice_of(*word))) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+uint32_t command_key_access_of(const struct command *command, const struct slice *argv,
+                               uint32_t argc, size_t i)
+{
+    uint32_t most = command_key_access(command, i);
+    if ((most & KEY_VARIABLE) == 0) {
+        return most;
+    }
+    for (size_t v = 0; v < ARRAY_SIZE(variable_accesses); v++) {
+        if (strcmp(variable_accesses[v].name, command->name) == 0 &&
+            !has_word(&variable_accesses[v], argv, argc)) {
+            return variable_accesses[v].less;
+        }
+    }
+    return most;
 }
 
 /* --- shared by many commands ------------------------------------------------------------ */

@@ -101,6 +101,25 @@ enum command_category {
     CAT_SCRIPTING = 1 << 15,
     CAT_SORTEDSET = 1 << 16,
     CAT_LIST = 1 << 17,
+    CAT_HASH = 1 << 18,
+    CAT_GEO = 1 << 19,
+    CAT_STREAM = 1 << 20,
+};
+
+/*
+ * What a command does with a key, as Redis's key specs say it: one of the first four, and any of the next four. For the ACL,
+ * ACCESS is reading and each of UPDATE, INSERT, DELETE is writing; without any of them it only asks whether the key is there.
+ */
+enum key_access {
+    KEY_RO = 1 << 0,
+    KEY_RW = 1 << 1,
+    KEY_OW = 1 << 2,
+    KEY_RM = 1 << 3,
+    KEY_ACCESS = 1 << 4,
+    KEY_UPDATE = 1 << 5,
+    KEY_INSERT = 1 << 6,
+    KEY_DELETE = 1 << 7,
+    KEY_VARIABLE = 1 << 8, /* this is the most; the arguments may make it less */
 };
 
 /*
@@ -108,6 +127,8 @@ enum command_category {
  * arity           as in COMMAND INFO: the name counts; negative: at least
  * flags           enum command_flag
  * first,last,step key positions as in COMMAND INFO; 0,0,0: no keys, or only a keys function knows
+ * first_access,   enum key_access of the first key, and of the others; 0: what CMD_WRITE or its absence says.
+ * rest_access     Read by command_key_access
  * need            what must be known of those keys before it runs (NEED_NOTHING: a blind write)
  * categories      enum command_category
  * run             the function; NULL for a pure container of subcommands
@@ -122,6 +143,7 @@ struct command {
     int arity;
     uint32_t flags;
     int first, last, step;
+    uint16_t first_access, rest_access;
     enum entry_need need;
     uint32_t categories;
     command_fn *run;
@@ -152,6 +174,14 @@ const struct command *command_resolve(const struct slice *argv, uint32_t argc,
 size_t command_count(void);
 const struct command *command_at(size_t i);
 
+/* Each row, a subcommand's too, has a number: the first are those of command_at, then come all subcommands. */
+enum { COMMAND_IDS_MAX = 512 };
+size_t command_id(const struct command *command);
+size_t command_id_count(void);
+const struct command *command_by_id(size_t id);
+/* command_find_name finds "get", and "config|get" for a subcommand; NULL if unknown. */
+const struct command *command_find_name(struct slice name);
+
 /*
  * command_needs declares the needs of a call to its working set: the row's needs function, or its key positions.
  */
@@ -160,6 +190,13 @@ void command_needs(const struct call *call);
 /* command_keys finds the key positions of a call (ACL, COMMAND GETKEYS); returns the count, keys[i] up to max. */
 size_t command_keys(const struct command *command, const struct slice *argv, uint32_t argc,
                     struct slice *keys, size_t max);
+/*
+ * command_key_access returns enum key_access of key number i (from 0), the most that the command may do with it;
+ * command_key_access_of what it does with it in this call.
+ */
+uint32_t command_key_access(const struct command *command, size_t i);
+uint32_t command_key_access_of(const struct command *command, const struct slice *argv,
+                               uint32_t argc, size_t i);
 
 bool command_arity_ok(const struct command *command, uint32_t argc);
 

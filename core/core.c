@@ -90,6 +90,24 @@ void core_remove_session(struct core *core, struct session *s)
     core->metrics.sessions_now--;
 }
 
+void core_add_watcher(struct core *core, struct session *s)
+{
+    s->watching = (struct session_link){ .next = core->first_watcher };
+    if (core->first_watcher)
+        core->first_watcher->watching.prev = s;
+    core->first_watcher = s;
+}
+
+void core_remove_watcher(struct core *core, struct session *s)
+{
+    if (s->watching.prev)
+        s->watching.prev->watching.next = s->watching.next;
+    else
+        core->first_watcher = s->watching.next;
+    if (s->watching.next)
+        s->watching.next->watching.prev = s->watching.prev;
+}
+
 void core_each_session(struct core *core, void (*visit)(struct session *s, void *arg), void *arg)
 {
     for (struct session *s = core->first_session, *next; s; s = next) {

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "cache.h"
 
+struct acl;
 struct core;
 struct session;
 
@@ -19,6 +20,7 @@ struct core_options {
     int64_t cache_size; /* bytes; 0: none */
     int64_t store_timeout_ms;
     const char *socket_path;
+    const char *acl_file; /* NULL: none, and everybody may do everything */
 };
 const struct core_options *core_options(const struct core *core);
 
@@ -54,8 +56,12 @@ void core_note_use(struct core *core, uint32_t db, struct slice key, int64_t now
                    int64_t used_ms);
 int64_t core_last_used(const struct core *core, uint32_t db, struct slice key, int64_t modified_at);
 
-/* core_key_counts: INFO keyspace, at most 10 s old: keys and keys with expiry of a database; false past the last. */
+/*
+ * core_key_counts: INFO keyspace, at most 10 s old: keys and keys with expiry of each database that has any, whichever
+ * keyspace it belongs to; false past the last.
+ */
 struct core_key_count {
+    uint32_t keyspace;
     uint32_t db_number;
     int64_t keys;
     int64_t expires;
@@ -65,6 +71,27 @@ bool core_key_counts(const struct core *core, size_t index, struct core_key_coun
 /* core_each_session visits all sessions in order of their ids, but for those that are about to be closed. */
 void core_each_session(struct core *core, void (*visit)(struct session *s, void *arg), void *arg);
 struct session *core_find_session(struct core *core, uint64_t id);
+
+/* --- the ACL --------------------------------------------------------------------------------- */
+
+struct acl *core_acl(struct core *core);
+
+/*
+ * core_acl_changed: the ACL was changed, by a session, or by a signal (NULL). Live sessions follow at once: those that may not
+ * stay are closed, the one that made the change after its reply.
+ */
+void core_acl_changed(struct core *core, struct session *by, const char *what, struct slice user);
+
+/* core_refused: whatever the ACL refuses passes here, once. */
+struct core_refusal {
+    const char *reason;  /* "command", "key", "channel", "database", "auth" */
+    const char *context; /* "toplevel", "multi" */
+    struct slice object;
+    struct slice username; /* empty: the session's identity */
+};
+void core_refused(struct core *core, struct session *s, const struct core_refusal *refusal);
+
+/* --- the gateways ------------------------------------------------------------------------------ */
 
 /* core_gateway_stats: the last STATS text of each gateway link ("name=value" lines), added up by name; false past the last. */
 bool core_gateway_stat(const struct core *core, size_t index, struct slice *name, int64_t *value);

@@ -9,10 +9,12 @@
 #include "core.h"
 #include "identity.h"
 
+struct acl;
 struct cache;
 struct lanes;
 struct link_server;
 struct expiry;
+struct keyspaces;
 struct pauses;
 
 /* A key that was used without being written; a slot is any key's whose hash falls there. */
@@ -29,6 +31,8 @@ struct core {
     struct core_options options;
     struct core_metrics metrics;
     struct identity_table *identities;
+    struct keyspaces *keyspaces;
+    struct acl *acl;
     struct lanes *lanes;
     struct cache *cache;
     uint64_t hash_seed; /* of all working sets */
@@ -36,6 +40,7 @@ struct core {
     struct expiry *expiry;
     struct session *first_session; /* in order of id */
     struct session *last_session;
+    struct session *first_watcher; /* has watched keys */
     uint64_t last_session_id;
     struct session *first_monitor;
     size_t ending; /* sessions to be closed at the end of this loop iteration */
@@ -49,5 +54,7 @@ struct core {
 
 void core_add_session(struct core *core, struct session *s);
 void core_remove_session(struct core *core, struct session *s);
+void core_add_watcher(struct core *core, struct session *s);
+void core_remove_watcher(struct core *core, struct session *s);
 
 #endif

@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <uv.h>
 
+#include "acl/acl.h"
 #include "core_private.h"
 #include "deeds.h"
+#include "gate.h"
 #include "lanes.h"
 #include "link_server.h"
 #include "monitor.h"
@@ -161,12 +163,15 @@ static bool too_long(const struct session *s, const struct request *r, struct re
     return key_too_long(s, r, w) || argument_too_long(s, r, w);
 }
 
+/* The units have passed the ACL as it was when the first of them did. */
 static void make_unit(struct session *s, struct request *r)
 {
     r = request_pop(&s->queue);
+    if (s->units.count == 0)
+        s->gated = acl_generation(s->core->acl);
     r->silent = is_silent(s);
-    (void)pass_skips(
-        s); /* the gateway is told when the unit is answered: until then, the session is pinned */
+    /* The gateway is told when the unit is answered: until then, the session is pinned. */
+    (void)pass_skips(s);
     s->unit_writes += r->writes;
     request_push(&s->units, r);
 }
@@ -184,6 +189,8 @@ static void take_body(struct session *s, struct request *r)
 {
     struct request_list *queued = &s->multi->queued;
     r->body = queued->first;
+    if (s->multi->gated != acl_generation(s->core->acl))
+        gate_recheck_body(s, r);
     for (struct request *b = r->body; b; b = b->next) {
         r->writes = r->writes || b->writes;
         r->walks = r->walks || b->walks;
@@ -248,18 +255,34 @@ static enum verdict queue_in_multi(struct session *s, struct request *r)
     }
     resp_simple(&w, "QUEUED");
     send_reply(s);
+    if (s->multi->queued.count == 0)
+        s->multi->gated = acl_generation(s->core->acl);
+    if (request_follow_select(r, s->core->options.databases, &s->multi->db_number))
+        s->multi->selected = true;
     s->multi->writes = s->multi->writes || counts_as_write(s, r);
     request_push(&s->multi->queued, request_pop(&s->queue));
     return DONE;
 }
 
-/* admit is the list of gates, in order: name and arity, limits, monitors, pauses, transaction, then by kind. */
+static enum verdict deny(struct session *s, const struct request *r, const struct acl_verdict *v)
+{
+    struct resp_writer w = begin_reply(s);
+    gate_refuse(s, r, v, &w);
+    return refuse(s);
+}
+
+/* admit is the list of gates, in order: who, name and arity, limits, monitors, ACL, pauses, transaction, then by kind. */
 static enum verdict admit(struct session *s, struct request *r)
 {
     struct resp_writer w = begin_reply(s);
+    if (!gate_open(s, &w))
+        return refuse(s);
     r->command = command_resolve(r->argv, r->argc, &w);
     if (r->command == NULL || too_long(s, r, &w) || refuse_monitor(s, r, &w))
         return s->units.count ? WAIT : refuse(s);
+    const struct acl_verdict v = gate_check(s, r);
+    if (v.denial != ACL_ALLOWED)
+        return s->units.count ? WAIT : deny(s, r, &v);
     r->writes = r->command->flags & (CMD_WRITE | CMD_WRITES_BACK);
     r->walks = r->command->walk != NULL;
     r->exclusive = r->command->flags & CMD_EXCLUSIVE;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "keyspaces.h"
 #include "lanes.h"
 #include "pg_conn.h"
 
@@ -22,7 +23,6 @@ enum {
     WRITER_KEPT_MS = 7 * 24 * 3600 * 1000,
     WRITERS_EVERY_MS = 3600 * 1000,
     WRITERS_MAX = 64,
-    COUNTS_MAX = 64,
 };
 
 struct expiry {
@@ -37,7 +37,7 @@ struct expiry {
     uint64_t clock_ms;
     uint64_t writers_ms;
     int64_t clock_sent_ms;
-    struct core_key_count counts[COUNTS_MAX];
+    struct core_key_count *counts;
     size_t count_count;
 };
 
@@ -58,11 +58,16 @@ static bool on_purged(void *arg, struct pg_result *r)
 static bool on_counted(void *arg, struct pg_result *r)
 {
     struct expiry *x = arg;
-    x->count_count = 0;
-    for (int i = 0; i < pg_row_count(r) && i < COUNTS_MAX; i++)
-        x->counts[x->count_count++] =
-            (struct core_key_count){ (uint32_t)pg_get_int(r, i, 0), pg_get_int(r, i, 1),
-                                     pg_get_int(r, i, 2) };
+    const int rows = pg_row_count(r);
+    x->count_count = (size_t)rows;
+    x->counts = mem_realloc(x->counts, ((size_t)rows + 1) * sizeof(*x->counts));
+    for (int i = 0; i < rows; i++)
+        x->counts[i] = (struct core_key_count){
+            .keyspace = keyspaces_index(x->core->keyspaces, pg_get_bytes(r, i, 0)),
+            .db_number = (uint32_t)pg_get_int(r, i, 1),
+            .keys = pg_get_int(r, i, 2),
+            .expires = pg_get_int(r, i, 3),
+        };
     return false;
 }
 
@@ -128,7 +133,11 @@ static void count_keys(struct expiry *x, uint64_t now)
         return;
     x->counted_ms = now;
     x->counts_wanted = false;
+    const struct keyspaces *keyspaces = x->core->keyspaces;
     pg_int8(&x->params, core_now_ms(x->core));
+    pg_array(&x->params, PG_TEXT, keyspaces_count(keyspaces));
+    for (uint32_t i = 0; i < keyspaces_count(keyspaces); i++)
+        pg_elem_bytes(&x->params, keyspaces_name(keyspaces, i));
     query(x, SQL_KEY_COUNTS, on_counted);
 }
 
@@ -199,6 +208,7 @@ void expiry_free(struct expiry *x)
         return;
     uv_close((uv_handle_t *)x->timer, free_handle);
     pg_params_release(&x->params);
+    free(x->counts);
     free(x);
 }
 

@@ -5,6 +5,7 @@
 #ifndef COFRE_REQUEST_H
 #define COFRE_REQUEST_H
 
+#include "acl/check.h"
 #include "command_table.h"
 
 struct request {
@@ -22,6 +23,7 @@ struct request {
     bool walked;    /* the walk has its answer */
     bool exclusive; /* it, or its body, is to run while no other write turn does */
     bool snapshot;  /* its parts need one snapshot that a single statement cannot give */
+    struct acl_verdict verdict; /* denied since it passed the gate: it is answered with that */
     struct slice argv[];
 };
 
@@ -30,6 +32,9 @@ struct request *request_new(struct slice payload, uint64_t now_ms);
 void request_free(struct request *r); /* and its body */
 /* request_resp_size returns how many bytes the client sent for it, as a RESP array. */
 size_t request_resp_size(const struct request *r);
+
+/* request_follow_select: a SELECT of one of so many databases moves what comes after it; true when it is one. */
+bool request_follow_select(const struct request *r, int64_t databases, uint32_t *db_number);
 
 /* A list of requests, first in first out. */
 struct request_list {

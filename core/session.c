@@ -5,6 +5,7 @@
 #include <string.h>
 #include <uv.h>
 
+#include "acl/acl.h"
 #include "core.h"
 #include "core_private.h"
 #include "monitor.h"
@@ -49,7 +50,8 @@ struct session *session_new(struct core *core, struct link *link, uint64_t wire_
     s->id = ++core->last_session_id;
     s->identity = identity_ref(core->identities, open->identity);
     keep_info(s, open);
-    s->vars = (struct session_vars){ .protocol = 2 };
+    s->user = acl_user_ref(acl_set_match(acl_users(core->acl), open->identity, open->issuer));
+    s->vars = (struct session_vars){ .keyspace = s->user->keyspace_index, .protocol = 2 };
     s->credit = open->credit;
     s->opened_ms = open->opened_at;
     s->last_ms = uv_now(core->loop);
@@ -69,6 +71,7 @@ void session_free(struct session *s)
     for (int i = 0; i < SESSION_NAME_COUNT; i++)
         free(s->names[i]);
     identity_unref(s->core->identities, s->identity);
+    acl_user_unref(s->user);
     buf_release(&s->out);
     buf_release(&s->assembling);
     free(s->info_bytes);
@@ -93,6 +96,11 @@ uint64_t session_id(const struct session *s)
 struct slice session_identity(const struct session *s)
 {
     return s->identity->name;
+}
+
+const struct acl_user *session_user(const struct session *s)
+{
+    return s->user;
 }
 
 const struct frame_open *session_open_info(const struct session *s)
@@ -210,14 +218,26 @@ void session_watch(struct session *s, uint32_t db, struct slice key, int64_t rev
 {
     if (find_watch(s, db, key))
         return;
+    if (s->watches == NULL)
+        core_add_watcher(s->core, s);
     struct watch *w = mem_alloc(sizeof(*w));
     *w =
         (struct watch){ .next = s->watches, .db = db, .revision = revision, .key = slice_dup(key) };
     s->watches = w;
 }
 
+void session_break_watches(struct session *s, bool (*written)(void *arg, const struct watch *w),
+                           void *arg)
+{
+    for (struct watch *w = s->watches; w; w = w->next)
+        if (written(arg, w))
+            w->revision = WATCH_BROKEN;
+}
+
 void session_unwatch(struct session *s)
 {
+    if (s->watches)
+        core_remove_watcher(s->core, s);
     while (s->watches) {
         struct watch *next = s->watches->next;
         free((void *)s->watches->key.p);
@@ -261,7 +281,7 @@ enum { CARRIED = SESSION_NO_EVICT | SESSION_NO_TOUCH, HEAD = 4 };
 
 /*
  * The record: u8 protocol, u16 database, u8 switches, then each name as u8 length and bytes. Ours alone; the gateway only
- * keeps it.
+ * keeps it. The keyspace is not in it: the ACL tells it from the identity again.
  */
 bool session_write_state(const struct session *s, struct buf *out)
 {

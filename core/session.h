@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "wire/frame.h"
 
+struct acl_user;
 struct session;
 struct core;
 
@@ -35,6 +36,8 @@ uint32_t session_db(const struct session *s); /* db_ref of the selected database
 
 uint64_t session_id(const struct session *s); /* CLIENT ID: grows, never used again on this core */
 struct slice session_identity(const struct session *s); /* "cn:alice" */
+const struct acl_user *session_user(
+    const struct session *s); /* what the ACL makes of it; never NULL */
 const struct frame_open *session_open_info(const struct session *s);
 int64_t session_opened_ms(const struct session *s);
 int64_t session_idle_seconds(const struct session *s);

@@ -9,7 +9,7 @@
 
 enum {
     SQL_SCHEMA_VERSION = 1,
-    SQL_MAX_PARAMS = 13,
+    SQL_MAX_PARAMS = 10,
 };
 
 enum sql_id {
@@ -26,7 +26,6 @@ enum sql_id {
     SQL_LOAD_LOCKED,
     SQL_LOAD_LARGE,
     SQL_UPSERT,
-    SQL_UPSERT_FENCED,
     SQL_INSERT,
     SQL_TOUCH,
     SQL_SCAN,
@@ -40,6 +39,7 @@ enum sql_id {
     SQL_FLUSH,
     SQL_IDENTITY_ADD,
     SQL_IDENTITY_IDS,
+    SQL_MAKE_KEYSPACE,
     SQL_CLOCK,
     SQL_DISCARD_PLANS,
     SQL_PURGE,

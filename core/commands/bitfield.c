@@ -142,23 +142,25 @@ static struct share share_of(uint64_t at, unsigned left)
 static uint64_t load_bits(struct slice value, uint64_t offset, unsigned width)
 {
     uint64_t bits = 0;
-    for (unsigned done = 0; done < width;) {
+    unsigned done = 0;
+    do {
         struct share s = share_of(offset + done, width - done);
         unsigned byte = s.byte < value.len ? value.p[s.byte] : 0;
         bits = bits << s.count | (byte & s.mask) >> s.shift;
         done += s.count;
-    }
+    } while (done < width);
     return bits;
 }
 
 static void store_bits(uint8_t *p, uint64_t offset, unsigned width, uint64_t bits)
 {
-    for (unsigned done = 0; done < width;) {
+    unsigned done = 0;
+    do {
         struct share s = share_of(offset + done, width - done);
         done += s.count;
         uint64_t byte = bits >> (width - done) << s.shift & s.mask;
         p[s.byte] = (uint8_t)((p[s.byte] & ~s.mask) | byte);
-    }
+    } while (done < width);
 }
 
 /* number_of: what the low bits mean in this field; those above are dropped. */

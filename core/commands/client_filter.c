@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 
+#include "acl/acl.h"
 #include "core.h"
 
 static int shown_length(struct slice s)
@@ -202,11 +203,11 @@ static struct slice ip_of(struct slice addr)
     return ip;
 }
 
-/* Every identity is a user of its own, and all are "default" as long as nothing tells them apart. */
+/* An identity, or the user that the ACL makes of it: "default", a glob. */
 static bool user_fits(struct slice wanted, const struct session *s)
 {
-    return wanted.p == NULL || slice_eq(wanted, SLICE("default")) ||
-           slice_eq(wanted, session_identity(s));
+    return wanted.p == NULL || slice_eq(wanted, session_identity(s)) ||
+           slice_eq(wanted, session_user(s)->name);
 }
 
 static bool texts_fit(const struct client_filter *f, const struct session *s)
@@ -288,7 +289,7 @@ static void count(struct session *s, void *arg)
     ++*(size_t *)arg;
 }
 
-/* A user is known when it is connected: identities are made by certificate authorities, not by us. */
+/* A user is known to the ACL, or is connected: identities are made by certificate authorities, not by us. */
 static uint32_t read_user(struct call *call, uint32_t i, const struct option_row *row,
                           struct client_filter *out)
 {
@@ -297,7 +298,7 @@ static uint32_t read_user(struct call *call, uint32_t i, const struct option_row
     };
     size_t known = 0;
     client_filter_each(&any, count, &known);
-    if (known == 0) {
+    if (known == 0 && acl_set_find(acl_users(core_acl(call->core)), call->argv[i]) == NULL) {
         resp_error(call->reply, "ERR No such user '%.*s'", shown_length(call->argv[i]),
                    (const char *)call->argv[i].p);
         return 0;

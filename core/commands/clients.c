@@ -111,6 +111,11 @@ static void add_session(struct buf *out, struct session *s, int64_t now_ms)
     add_ours(out, s);
 }
 
+void client_describe(struct buf *out, struct session *s, int64_t now_ms)
+{
+    add_session(out, s, now_ms);
+}
+
 /* --- INFO, LIST ----------------------------------------------------------------------------- */
 
 void run_client_info(struct call *call)

@@ -75,6 +75,11 @@ command_fn run_client_help, run_client_id, run_client_info, run_client_list, run
     run_client_no_touch, run_client_pause, run_client_unpause, run_client_reply, run_client_unblock,
     run_monitor;
 
+/* acl.c */
+command_fn run_acl_cat, run_acl_deluser, run_acl_dryrun, run_acl_genpass, run_acl_getuser,
+    run_acl_help, run_acl_list, run_acl_load, run_acl_log, run_acl_save, run_acl_setuser,
+    run_acl_users, run_acl_whoami;
+
 /* transactions.c */
 command_fn run_multi, run_exec, run_discard, run_watch, run_unwatch;
 
@@ -112,6 +117,9 @@ MUST_CHECK bool call_value_fits(struct call *call, uint64_t length);
 
 /* parse_int32 reads a number that must fit Redis's int; returns the error text, or NULL. */
 MUST_CHECK const char *parse_int32(struct slice s, int64_t *out);
+
+/* client_describe writes the line of CLIENT INFO, with its end. */
+void client_describe(struct buf *out, struct session *s, int64_t now_ms);
 
 /* reply_walk_error passes on what the store had to say to a walk; false when there was nothing. */
 MUST_CHECK bool reply_walk_error(struct call *call);

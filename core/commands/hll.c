@@ -90,30 +90,43 @@ struct hll_hit hll_hit(struct slice element)
 
 /* --- dense ------------------------------------------------------------------------------- */
 
-/* Four registers are three bytes. */
+/* Four registers are three bytes: four_at is where those of a register are. */
+static size_t four_at(unsigned index)
+{
+    return HLL_HEADER_BYTES + index / 4 * 3;
+}
+
+static unsigned load_four(const uint8_t *p)
+{
+    return p[0] | (unsigned)p[1] << 8 | (unsigned)p[2] << 16;
+}
+
+static void store_four(uint8_t *p, unsigned four)
+{
+    p[0] = (uint8_t)four;
+    p[1] = (uint8_t)(four >> 8);
+    p[2] = (uint8_t)(four >> 16);
+}
+
 static unsigned dense_rank(const uint8_t *p, unsigned index)
 {
-    p += HLL_HEADER_BYTES + index / 4 * 3;
-    return (unsigned)load_le(p, 3) >> index % 4 * 6 & (RANKS - 1);
+    return load_four(p + four_at(index)) >> index % 4 * 6 & (RANKS - 1);
 }
 
 void hll_dense_raise(uint8_t *p, struct hll_hit hit)
 {
-    p += HLL_HEADER_BYTES + hit.index / 4 * 3;
     unsigned shift = hit.index % 4 * 6;
-    unsigned four = (unsigned)load_le(p, 3);
-    four = (four & ~((RANKS - 1U) << shift)) | (unsigned)hit.rank << shift;
-    for (int i = 0; i < 3; i++) {
-        p[i] = (uint8_t)(four >> i * 8);
-    }
+    p += four_at(hit.index);
+    store_four(p, (load_four(p) & ~((RANKS - 1U) << shift)) | (unsigned)hit.rank << shift);
 }
 
 void hll_write_dense(uint8_t *p, const uint8_t *registers)
 {
     p[4] = HLL_DENSE;
-    memset(p + HLL_HEADER_BYTES, 0, HLL_DENSE_BYTES - HLL_HEADER_BYTES);
-    for (unsigned i = 0; i < HLL_REGISTERS; i++) {
-        hll_dense_raise(p, (struct hll_hit){ i, registers[i] });
+    for (unsigned i = 0; i < HLL_REGISTERS; i += 4) {
+        const uint8_t *r = registers + i;
+        store_four(p + four_at(i),
+                   r[0] | (unsigned)r[1] << 6 | (unsigned)r[2] << 12 | (unsigned)r[3] << 18);
     }
 }
 
@@ -129,7 +142,7 @@ static bool is_long(uint8_t byte)
     return (byte & 0xC0) == 0x40;
 }
 
-bool hll_next_run(struct slice value, struct hll_run *run)
+static inline bool next_run(struct slice value, struct hll_run *run)
 {
     size_t at = run->at + run->bytes;
     if (at >= value.len) {
@@ -149,6 +162,11 @@ bool hll_next_run(struct slice value, struct hll_run *run)
         run->count = (byte & 0x3FU) + 1;
     }
     return true;
+}
+
+bool hll_next_run(struct slice value, struct hll_run *run)
+{
+    return next_run(value, run);
 }
 
 /* put_run writes the shortest bytes for a run, none for an empty one, and returns where they end. */
@@ -183,7 +201,7 @@ static bool find_run(struct slice value, unsigned index, struct hll_run *run, si
     *run = (struct hll_run){ .at = HLL_HEADER_BYTES };
     do {
         *before = run->at;
-        if (!hll_next_run(value, run)) {
+        if (!next_run(value, run)) {
             return false;
         }
     } while (index >= run->first + run->count);
@@ -284,10 +302,12 @@ static double sigma(double x)
     }
     double sum = x;
     double before = 0;
-    for (double weight = 1; sum != before; weight += weight) {
+    double weight = 1;
+    while (sum != before) {
         x *= x;
         before = sum;
         sum += x * weight;
+        weight += weight;
     }
     return sum;
 }
@@ -300,9 +320,11 @@ static double tau(double x)
     }
     double sum = 1 - x;
     double before = 0;
-    for (double weight = 0.5; sum != before; weight *= 0.5) {
+    double weight = 1;
+    while (sum != before) {
         x = sqrt(x);
         before = sum;
+        weight *= 0.5;
         sum -= (1 - x) * (1 - x) * weight;
     }
     return sum / 3;

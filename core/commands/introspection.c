@@ -8,21 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* find_any takes "get", and "config|get" for a subcommand. */
-static const struct command *find_any(struct slice name)
-{
-    const uint8_t *bar = name.len > 0 ? memchr(name.p, '|', name.len) : NULL;
-    if (bar == NULL) {
-        return command_find(name);
-    }
-    size_t n = (size_t)(bar - name.p);
-    const struct command *container = command_find((struct slice){ name.p, n });
-    if (container == NULL) {
-        return NULL;
-    }
-    return command_find_sub(container, (struct slice){ bar + 1, name.len - n - 1 });
-}
-
 /* --- COMMAND, COMMAND INFO, COMMAND DOCS ------------------------------------------------------ */
 
 void run_command(struct call *call)
@@ -41,7 +26,7 @@ void run_command_info(struct call *call)
     }
     resp_array(call->reply, call->argc - 2);
     for (uint32_t i = 2; i < call->argc; i++) {
-        const struct command *command = find_any(call->argv[i]);
+        const struct command *command = command_find_name(call->argv[i]);
         if (command != NULL) {
             command_reply_info(call->reply, command);
         } else {
@@ -67,11 +52,11 @@ void run_command_docs(struct call *call)
     }
     size_t known = 0;
     for (uint32_t i = 2; i < call->argc; i++) {
-        known += find_any(call->argv[i]) != NULL;
+        known += command_find_name(call->argv[i]) != NULL;
     }
     resp_map(call->reply, known);
     for (uint32_t i = 2; i < call->argc; i++) {
-        const struct command *command = find_any(call->argv[i]);
+        const struct command *command = command_find_name(call->argv[i]);
         if (command != NULL) {
             command_reply_docs(call->reply, command);
         }
@@ -216,7 +201,8 @@ static void reply_keys(struct call *call, bool with_flags)
         }
         resp_bulk(call->reply, keys[i]);
         if (with_flags) {
-            command_reply_key_flags(call->reply, command_key_flags(command, argv, argc, i));
+            const uint32_t access = command_key_access_of(command, argv, argc, i);
+            command_reply_key_access(call->reply, access & ~(uint32_t)KEY_VARIABLE);
         }
     }
     free(keys);

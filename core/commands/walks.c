@@ -2,8 +2,10 @@
  * walks: commands about a whole database: SCAN, KEYS, RANDOMKEY, DBSIZE, FIND, FLUSHDB, FLUSHALL, SWAPDB. The walk function
  * asks, the store answers with candidates, the command function picks and renders (walk.h).
  */
+#include "acl/check.h"
 #include "commands/commands.h"
 #include "core.h"
+#include "session.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -130,22 +132,25 @@ static bool matches(const struct walk_options *options, const struct walk_row *r
     return !options->has_match || slice_glob(options->match, row->key, false);
 }
 
-static size_t count_matches(const struct walk *walk, const struct walk_options *options)
+/* is_shown: names of keys are for whoever may run the command, as in Redis; values only for who may read the key. */
+static bool is_shown(const struct call *call, const struct walk_options *options,
+                     const struct walk_row *row, bool values)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < walk->row_count; i++) {
-        count += matches(options, &walk->rows[i]);
-    }
-    return count;
+    return matches(options, row) &&
+           (!values || acl_may_read(session_user(call->session), call->command, row->key));
 }
 
 /* reply_rows writes the array of keys, or of keys and values in turn. */
 static void reply_rows(struct call *call, const struct walk_options *options, bool values)
 {
     const struct walk *walk = call->walk;
-    resp_array(call->reply, count_matches(walk, options) * (values ? 2 : 1));
+    size_t count = 0;
     for (size_t i = 0; i < walk->row_count; i++) {
-        if (matches(options, &walk->rows[i])) {
+        count += is_shown(call, options, &walk->rows[i], values);
+    }
+    resp_array(call->reply, count * (values ? 2 : 1));
+    for (size_t i = 0; i < walk->row_count; i++) {
+        if (is_shown(call, options, &walk->rows[i], values)) {
             resp_bulk(call->reply, walk->rows[i].key);
             if (values) {
                 resp_bulk(call->reply, walk->rows[i].value);

@@ -68,7 +68,7 @@ static const struct command memory_rows[] = {
       CAT_SLOW, run_memory_stats, PLAIN,
       "Returns what this process has allocated", "4.0.0", "server", "O(1)",
       "" },
-    { "memory|usage", -3, CMD_READONLY, 2, 2, 1, NEED_META,
+    { "memory|usage", -3, CMD_READONLY, SECOND_KEY_AS(KEY_RO), NEED_META,
       CAT_READ | CAT_SLOW, run_memory_usage, PLAIN,
       "Estimates what a key takes in PostgreSQL, in bytes", "4.0.0", "server", "O(1)",
       "key [SAMPLES count]" },

@@ -23,6 +23,11 @@ def within(tolerance):
     return compare
 
 
+def both_numbers(ours, theirs):
+    """both_numbers compares what has a meaning of its own in Redis's memory: how often a number is shared, how large it is."""
+    return isinstance(ours, int) and isinstance(theirs, int) or equal(ours, theirs)
+
+
 def any_order(ours, theirs):
     """any_order compares arrays that have no order, also those behind a cursor."""
     if isinstance(ours, list) and isinstance(theirs, list):
@@ -61,6 +66,7 @@ PLACE = st.sampled_from(["0", "3", "20", "4000", "-1", "x", ""])  # where a valu
 PATTERN = st.sampled_from(["*", "key:*", "?", "[a-c]", "[^a-c]", "key:[12]", "\\a", "k*1", "", "a", "[", "key:\\*", "***", "[c-a]",
                            "key:[", "\\", "*\\", b"\x00*", "[^", "[\\]a]", "?*?"])
 DATABASE = st.sampled_from(["0", "0", "0", "1", "2", "x", "-1", "16", "99999999999999999999", ""])
+PLAIN = st.sampled_from(["a", "b", "key:1", "0", "1", ""])  # no NUL: Redis reads a cursor as a C string
 BIT = st.one_of(st.integers(0, 70).map(str), st.sampled_from(["-1", "4294967296", "x", "", "1001"]))
 FIELD = st.sampled_from(["u8", "i8", "u1", "i1", "i64", "u63", "i5", "u64", "i65", "u0", "x8", "u", ""])
 FIELD_AT = st.one_of(st.integers(0, 70).map(str), st.integers(0, 8).map(lambda n: f"#{n}"), st.sampled_from(["-1", "#-1", "x", "#", ""]))
@@ -158,7 +164,10 @@ ROWS = [
     row(3, "PFADD", KEY, st.lists(st.integers(0, 300).map(str), max_size=40)),
     row(2, "PFCOUNT", some(KEY)),
     row(2, "PFMERGE", KEY, st.lists(KEY, max_size=3)),
-    row(1, "OBJECT REFCOUNT|OBJECT NOSUCH", KEY),
+    row(1, "OBJECT REFCOUNT|OBJECT IDLETIME", KEY, same=both_numbers),
+    row(1, "OBJECT FREQ|OBJECT NOSUCH", KEY),
+    row(1, "MEMORY USAGE", KEY, options([with_value("SAMPLES", NUMBER)]), same=both_numbers),
+    row(1, "RESTORE", KEY, one("0", "-1", "x"), VALUE, options(["REPLACE"], ["ABSTTL"], [with_value("IDLETIME", NUMBER)])),
     row(1, "SORT|SORT_RO", KEY, options(["ASC", "DESC"], ["ALPHA"], [st.just(["LIMIT", "0", "10"])], [with_value("STORE", KEY)])),
     row(1, "PING", st.lists(VALUE, max_size=2)),
     row(1, "ECHO", VALUE),
@@ -202,7 +211,7 @@ def commands(listed):
         names += there
         if there:
             makers += [st.tuples(one(*there).flatmap(spelled), *r.parts).map(flat)] * r.weight
-    wrong_arity = st.tuples(one(*names).flatmap(spelled), st.lists(KEY, max_size=6)).map(flat)
+    wrong_arity = st.tuples(one(*names).flatmap(spelled), st.lists(PLAIN, max_size=6)).map(flat)
     get_keys = wrong_arity.map(lambda command: ["COMMAND", "GETKEYS", *command])
     unknown = st.tuples(st.text("abcdefghij", min_size=1, max_size=6).map(lambda s: f"no{s}"), st.lists(VALUE, max_size=3)).map(flat)
     return st.sampled_from(makers + [wrong_arity] * 4 + [get_keys, unknown, unknown]).flatmap(lambda maker: maker)

@@ -7,9 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "acl/acl.h"
+
 enum { MAX_WALK_ROWS = 4096, MAX_WORDS = 64 };
 
 struct session {
+    struct core *core;
     struct session_vars vars;
     struct frame_open open;
     struct slice names[SESSION_NAME_COUNT];
@@ -25,6 +28,9 @@ struct session {
 struct core {
     struct core_options options;
     struct core_metrics metrics;
+    struct keyspaces *keyspaces;
+    struct acl *acl;
+    size_t acl_changes;
     struct session *session;
     int64_t now_ms;
     uint32_t use_db; /* of the last use that was noted */
@@ -117,6 +123,32 @@ bool core_gateway_stat(const struct core *core, size_t index, struct slice *name
     return index == 0;
 }
 
+struct acl *core_acl(struct core *core)
+{
+    return core->acl;
+}
+
+void core_acl_changed(struct core *core, struct session *by, const char *what, struct slice user)
+{
+    (void)by;
+    (void)what;
+    (void)user;
+    core->acl_changes++;
+}
+
+void core_refused(struct core *core, struct session *s, const struct core_refusal *refusal)
+{
+    acl_log_add(acl_refusals(core->acl),
+                &(struct acl_log_entry){
+                    .reason = refusal->reason,
+                    .context = refusal->context,
+                    .object = refusal->object,
+                    .username = refusal->username.len > 0 ? refusal->username : session_identity(s),
+                    .client = SLICE("id=7"),
+                    .at_ms = core->now_ms,
+                });
+}
+
 struct session_vars *session_vars(struct session *s)
 {
     return &s->vars;
@@ -136,6 +168,11 @@ uint64_t session_id(const struct session *s)
 struct slice session_identity(const struct session *s)
 {
     return s->open.identity;
+}
+
+const struct acl_user *session_user(const struct session *s)
+{
+    return acl_set_match(acl_users(s->core->acl), s->open.identity, s->open.issuer);
 }
 
 const struct frame_open *session_open_info(const struct session *s)
@@ -272,7 +309,10 @@ struct fake *fake_new(void)
     f->core = (struct core){
         .options = { .max_key = 2000, .max_value = 16 << 20, .databases = 16, .pool_size = 4 },
         .session = &f->session,
+        .keyspaces = keyspaces_new(),
     };
+    f->core.acl = acl_new(f->core.keyspaces, NULL);
+    f->session.core = &f->core;
     f->session.vars.protocol = 2;
     f->session.watched_revision = -1;
     f->session.open = (struct frame_open){
@@ -292,6 +332,8 @@ void fake_free(struct fake *f)
 {
     working_set_free(f->ws);
     working_set_free(f->memory);
+    acl_free(f->core.acl);
+    keyspaces_free(f->core.keyspaces);
     buf_release(&f->reply);
     buf_release(&f->deeds);
     free(f);
@@ -326,6 +368,11 @@ const struct deed *fake_deeds(const struct fake *f, size_t *count)
 {
     *count = buf_len(&f->deeds) / sizeof(struct deed);
     return (const struct deed *)(const void *)f->deeds.p;
+}
+
+size_t fake_acl_changes(const struct fake *f)
+{
+    return f->core.acl_changes;
 }
 
 int64_t fake_slept(const struct fake *f)

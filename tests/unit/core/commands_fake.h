@@ -25,6 +25,7 @@ struct core_options *fake_options(struct fake *f);
 bool fake_has_quit(const struct fake *f);
 /* fake_deeds is what the last command would have done to others. */
 const struct deed *fake_deeds(const struct fake *f, size_t *count);
+size_t fake_acl_changes(const struct fake *f);
 /* fake_slept is for how many ms DEBUG SLEEP asked last; 0: never. */
 int64_t fake_slept(const struct fake *f);
 /* fake_watched is the revision that WATCH remembered last; -1: none. */

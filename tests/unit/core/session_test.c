@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <uv.h>
 
+#include "acl/acl.h"
 #include "core_private.h"
 #include "session_private.h"
 
@@ -16,6 +17,8 @@ static struct core *new_core(void)
     struct core *core = mem_zalloc(sizeof(*core));
     core->loop = uv_default_loop();
     core->identities = identity_table_new();
+    core->keyspaces = keyspaces_new();
+    core->acl = acl_new(core->keyspaces, NULL);
     core->options.databases = 16;
     return core;
 }
@@ -23,6 +26,8 @@ static struct core *new_core(void)
 static void free_core(struct core *core)
 {
     identity_table_free(core->identities);
+    acl_free(core->acl);
+    keyspaces_free(core->keyspaces);
     free(core);
 }
 
