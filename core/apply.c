@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "gate.h"
+#include "monitor.h"
 
 /* --- needs --------------------------------------------------------------------------------- */
 
@@ -23,6 +24,7 @@ static struct call make_call(struct turn *t, struct session *s, struct request *
         .walk = r->walk,
         .session = s,
         .core = t->core,
+        .deeds = &t->deeds,
     };
 }
 
@@ -161,6 +163,7 @@ static void run_command(struct turn *t, struct part *p, struct request *r)
     struct call call = make_call(t, s, r, &s->vars);
     call.reply = &writer;
     r->command->run(&call);
+    monitor_note(s, r, &t->lines);
 }
 
 /* needs_walk: also notes whose, for apply_send_walk. */
@@ -229,6 +232,7 @@ static enum unit_status run_exec(struct turn *t, struct part *p, struct request 
         struct resp_writer writer = { &t->replies, s->vars.protocol };
         if (watch_broken(t, s)) {
             resp_null_array(&writer);
+            monitor_note(s, r, &t->lines);
             return UNIT_RAN;
         }
         size_t n = 0;
@@ -250,6 +254,7 @@ static enum unit_status run_exec(struct turn *t, struct part *p, struct request 
             run_command(t, p, p->body);
     }
     p->in_exec = false;
+    monitor_note(s, r, &t->lines); /* MULTI, the commands, EXEC: as Redis shows them */
     return UNIT_RAN;
 }
 
@@ -304,6 +309,8 @@ static enum unit_status run_part(struct turn *t, struct part *p)
 {
     if (p->done == 0 && !p->in_exec) {
         p->reply_start = buf_len(&t->replies);
+        p->deeds = (struct span){ buf_len(&t->deeds), 0 };
+        p->lines = (struct span){ buf_len(&t->lines), 0 };
         p->next = p->units.first;
     }
     ws_begin_unit(t->ws, t->now_ms, p->session->identity->id);
@@ -313,9 +320,13 @@ static enum unit_status run_part(struct turn *t, struct part *p)
         const enum unit_status status = run_unit(t, p, p->next);
         if (status != UNIT_RAN)
             return status;
+        if (p->next->silent)
+            buf_truncate(&t->replies, p->reply_start + p->reply_len);
         p->done++;
         p->next = p->next->next;
         p->reply_len = buf_len(&t->replies) - p->reply_start;
+        p->deeds.len = buf_len(&t->deeds) - p->deeds.start;
+        p->lines.len = buf_len(&t->lines) - p->lines.start;
     }
     return UNIT_RAN;
 }
@@ -354,6 +365,8 @@ bool apply_walked(struct turn *t)
 void apply_rewind(struct turn *t)
 {
     buf_clear(&t->replies);
+    buf_clear(&t->deeds);
+    buf_clear(&t->lines);
     t->part = 0;
     t->withheld_count = 0;
     t->declared = false;
@@ -364,6 +377,7 @@ void apply_rewind(struct turn *t)
         p->next = NULL;
         p->in_exec = false;
         p->reply_len = 0;
+        p->deeds = p->lines = (struct span){ 0, 0 };
         p->session->vars = p->vars;
     }
 }

@@ -46,6 +46,12 @@ struct turn_cache {
     size_t written_count, written_cap;
 };
 
+/* What a part has added to one of the turn's bufs so far. */
+struct span {
+    size_t start;
+    size_t len;
+};
+
 /* One session's share of a turn. */
 struct part {
     struct session *session;
@@ -56,6 +62,8 @@ struct part {
     bool in_exec;         /* stopped inside a transaction */
     size_t reply_start;   /* in the turn's replies */
     size_t reply_len;
+    struct span deeds;
+    struct span lines;
     struct session_vars vars; /* as they were before: put back when the turn starts again */
 };
 
@@ -68,6 +76,8 @@ struct turn {
     struct store *store;
     struct turn_cache cache;
     struct buf replies;
+    struct buf deeds; /* see deeds.h */
+    struct buf lines; /* for monitors */
     struct part *parts;
     size_t part_count, part_cap;
     size_t units;

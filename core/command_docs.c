@@ -3,6 +3,9 @@
  */
 #include "command_docs.h"
 
+#include "command_keys.h"
+#include "command_tips.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -17,10 +20,21 @@ enum { MOVABLE_KEYS = 1 << 30 }; /* no flag of a row: those with a keys function
 
 /* Only what Redis has too; CMD_LOCAL and the like are dispatch's own. In the order Redis shows them. */
 static const struct bit_name flag_rows[] = {
-    { CMD_WRITE, "write" },       { CMD_READONLY, "readonly" }, { CMD_DENYOOM, "denyoom" },
-    { CMD_ADMIN, "admin" },       { CMD_PUBSUB, "pubsub" },     { CMD_NOSCRIPT, "noscript" },
-    { CMD_BLOCKING, "blocking" }, { CMD_LOADING, "loading" },   { CMD_STALE, "stale" },
-    { CMD_FAST, "fast" },         { CMD_NO_AUTH, "no_auth" },   { MOVABLE_KEYS, "movablekeys" },
+    { CMD_WRITE, "write" },
+    { CMD_READONLY, "readonly" },
+    { CMD_DENYOOM, "denyoom" },
+    { CMD_ADMIN, "admin" },
+    { CMD_PUBSUB, "pubsub" },
+    { CMD_NOSCRIPT, "noscript" },
+    { CMD_BLOCKING, "blocking" },
+    { CMD_LOADING, "loading" },
+    { CMD_STALE, "stale" },
+    { CMD_SKIP_SLOWLOG, "skip_slowlog" },
+    { CMD_FAST, "fast" },
+    { CMD_NO_AUTH, "no_auth" },
+    { CMD_NO_MULTI, "no_multi" },
+    { CMD_ALLOW_BUSY, "allow_busy" },
+    { MOVABLE_KEYS, "movablekeys" },
 };
 
 static const struct bit_name category_rows[] = {
@@ -85,55 +99,6 @@ const char *command_category_at(size_t i, uint32_t *bit)
     return category_rows[i].name;
 }
 
-static void reply_key_spec(struct resp_writer *w, const struct command *command, int index,
-                           int last)
-{
-    bool write = (command->flags & CMD_WRITE) != 0;
-    resp_map(w, 3);
-    resp_bulk_text(w, "flags");
-    resp_set(w, 2);
-    resp_simple(w, write ? "RW" : "RO");
-    resp_simple(w, write ? "update" : "access");
-    resp_bulk_text(w, "begin_search");
-    resp_map(w, 2);
-    resp_bulk_text(w, "type");
-    resp_bulk_text(w, "index");
-    resp_bulk_text(w, "spec");
-    resp_map(w, 1);
-    resp_bulk_text(w, "index");
-    resp_int(w, index);
-    resp_bulk_text(w, "find_keys");
-    resp_map(w, 2);
-    resp_bulk_text(w, "type");
-    resp_bulk_text(w, "range");
-    resp_bulk_text(w, "spec");
-    resp_map(w, 3);
-    resp_bulk_text(w, "lastkey");
-    resp_int(w, last);
-    resp_bulk_text(w, "keystep");
-    resp_int(w, command->step);
-    resp_bulk_text(w, "limit");
-    resp_int(w, 0);
-}
-
-/* reply_key_specs: keys at fixed places are a spec each (RENAME has two), a row of keys is one. */
-static void reply_key_specs(struct resp_writer *w, const struct command *command)
-{
-    if (command->first == 0) {
-        resp_set(w, 0);
-        return;
-    }
-    if (command->last < 0) {
-        resp_set(w, 1);
-        reply_key_spec(w, command, command->first, command->last);
-        return;
-    }
-    resp_set(w, (size_t)command->last - (size_t)command->first + 1);
-    for (int i = command->first; i <= command->last; i++) {
-        reply_key_spec(w, command, i, 0);
-    }
-}
-
 void command_reply_info(struct resp_writer *w, const struct command *command)
 {
     resp_array(w, 10);
@@ -145,8 +110,12 @@ void command_reply_info(struct resp_writer *w, const struct command *command)
     resp_int(w, command->last);
     resp_int(w, command->step);
     reply_bits(w, command->categories, category_rows, ARRAY_SIZE(category_rows), "@");
-    resp_set(w, 0); /* tips for cluster clients */
-    reply_key_specs(w, command);
+    command_reply_tips(w, command);
+    command_reply_key_specs(w, command);
+    if (command->subcommand_count == 0) {
+        resp_set(w, 0);
+        return;
+    }
     resp_array(w, command->subcommand_count);
     for (size_t i = 0; i < command->subcommand_count; i++) {
         command_reply_info(w, &command->subcommands[i]);

@@ -23,10 +23,11 @@ struct call {
     uint32_t argc;
     uint32_t db;            /* the session's selected database, as db_ref */
     int64_t now_ms;         /* unix ms on the database's clock, one value for the whole turn */
-    struct working_set *ws; /* NULL for CMD_LOCAL commands */
+    struct working_set *ws; /* NULL for CMD_LOCAL commands outside a transaction */
     struct walk *walk;      /* answered, for rows with a walk function */
     struct session *session;
     struct core *core;
+    struct buf *deeds;         /* what it does to other clients (deeds.h) */
     struct resp_writer *reply; /* exactly one reply is written */
 };
 
@@ -74,6 +75,10 @@ enum command_flag {
         1 << 18, /* an argument holds a value in a wrapping: it checks the length itself */
     CMD_EXCLUSIVE =
         1 << 19, /* no other write turn is under way, on any core, while it runs: SWAPDB */
+    CMD_ALLOW_BUSY = 1 << 24, /* shown by COMMAND INFO as Redis does; no effect here */
+    CMD_SKIP_SLOWLOG = 1 << 25,
+    CMD_MAY_REPLICATE = 1 << 26, /* counts as a write while clients are paused: PUBLISH */
+    CMD_IN_PAUSE = 1 << 27,      /* runs while clients are paused: CLIENT UNPAUSE */
 };
 
 /* ACL categories, as Redis names them (@read, @write, …). */

@@ -112,7 +112,7 @@ void core_each_session(struct core *core, void (*visit)(struct session *s, void 
 {
     for (struct session *s = core->first_session, *next; s; s = next) {
         next = s->all.next;
-        if (s->life != SESSION_GONE)
+        if (s->life != SESSION_GONE && s->ending == NULL)
             visit(s, arg);
     }
 }
@@ -120,7 +120,7 @@ void core_each_session(struct core *core, void (*visit)(struct session *s, void 
 struct session *core_find_session(struct core *core, uint64_t id)
 {
     struct session *s = core->first_session;
-    while (s && (s->id != id || s->life == SESSION_GONE))
+    while (s && (s->id != id || s->life == SESSION_GONE || s->ending))
         s = s->all.next;
     return s;
 }

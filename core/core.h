@@ -28,7 +28,8 @@ const struct core_options *core_options(const struct core *core);
 struct core_metrics {
     int64_t started_ms;
     uint64_t sessions_opened;
-    uint64_t sessions_now; /* gauge */
+    uint64_t sessions_now;    /* gauge */
+    uint64_t sessions_paused; /* gauge: CLIENT PAUSE holds a command of theirs */
     uint64_t commands;
     uint64_t errors;
     uint64_t turns_write, turns_read, turns_restarted, turns_recovered;
@@ -67,7 +68,7 @@ struct core_key_count {
 };
 bool core_key_counts(const struct core *core, size_t index, struct core_key_count *out);
 
-/* core_each_session visits all sessions in order of their ids. */
+/* core_each_session visits all sessions in order of their ids, but for those that are about to be closed. */
 void core_each_session(struct core *core, void (*visit)(struct session *s, void *arg), void *arg);
 struct session *core_find_session(struct core *core, uint64_t id);
 

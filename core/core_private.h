@@ -15,6 +15,7 @@ struct lanes;
 struct link_server;
 struct expiry;
 struct keyspaces;
+struct pauses;
 
 /* A key that was used without being written; a slot is any key's whose hash falls there. */
 struct use {
@@ -41,7 +42,11 @@ struct core {
     struct session *last_session;
     struct session *first_watcher; /* has watched keys */
     uint64_t last_session_id;
+    struct session *first_monitor;
+    size_t ending; /* sessions to be closed at the end of this loop iteration */
+    struct pauses *pauses;
     struct buf scratch;   /* the reply of a command that runs at once */
+    struct buf deeds;     /* its deeds */
     int64_t clock_offset; /* database's unix ms minus monotonic ms */
     char server_version[32];
     struct use uses[USES];

@@ -6,15 +6,37 @@
 
 #include "acl/acl.h"
 #include "core_private.h"
+#include "deeds.h"
 #include "gate.h"
 #include "lanes.h"
 #include "link_server.h"
+#include "monitor.h"
 #include "nap.h"
+#include "pause.h"
 
 enum verdict {
     DONE, /* answered, queued, or made a unit: off the queue */
     WAIT, /* units must come back first */
+    HELD, /* clients are paused */
 };
+
+/* --- CLIENT REPLY ----------------------------------------------------------------------------- */
+
+static bool is_silent(const struct session *s)
+{
+    return s->switches & (SESSION_REPLY_OFF | SESSION_REPLY_SKIP);
+}
+
+/* A request has passed: SKIP was for it alone, SKIP_NEXT is for the one behind it. True when something changed. */
+static bool pass_skips(struct session *s)
+{
+    const bool next = s->switches & SESSION_REPLY_SKIP_NEXT;
+    if (!next && !(s->switches & SESSION_REPLY_SKIP))
+        return false;
+    session_switch(s, SESSION_REPLY_SKIP_NEXT, false);
+    session_switch(s, SESSION_REPLY_SKIP, next);
+    return true;
+}
 
 /* --- answers at once ------------------------------------------------------------------------ */
 
@@ -30,10 +52,14 @@ static void send_reply(struct session *s)
     s->sleep_ms = 0;
     s->commands++;
     s->core->metrics.commands++;
+    const struct slice reply =
+        is_silent(s) ? (struct slice){ NULL, 0 } : buf_slice(&s->core->scratch);
     if (sleep_ms > 0)
-        nap_begin(s, buf_slice(&s->core->scratch), sleep_ms);
+        nap_begin(s, reply, sleep_ms);
     else
-        link_reply(s, buf_slice(&s->core->scratch), 1);
+        link_reply(s, reply, 1);
+    if (pass_skips(s))
+        link_publish_state(s);
 }
 
 static void drop_request(struct session *s)
@@ -60,9 +86,20 @@ static enum verdict refuse(struct session *s)
     return DONE;
 }
 
+/* Monitors read of it behind the reply, and at once. */
+static void show_monitors(struct session *s, const struct request *r)
+{
+    struct buf *line = &s->core->scratch;
+    buf_clear(line);
+    monitor_note(s, r, line);
+    monitor_show(s, buf_slice(line), line->overflow);
+}
+
 static void run_at_once(struct session *s, struct request *r)
 {
     struct resp_writer writer = begin_reply(s);
+    struct buf *deeds = &s->core->deeds;
+    buf_clear(deeds);
     const struct call call = {
         .command = r->command,
         .argv = r->argv,
@@ -71,10 +108,13 @@ static void run_at_once(struct session *s, struct request *r)
         .now_ms = core_now_ms(s->core),
         .session = s,
         .core = s->core,
+        .deeds = deeds,
         .reply = &writer,
     };
     r->command->run((struct call *)&call);
+    deeds_do(s, deeds, 0, buf_len(deeds));
     send_reply(s);
+    show_monitors(s, r);
     if (s->life != SESSION_GONE)
         link_publish_state(s);
     drop_request(s);
@@ -129,6 +169,9 @@ static void make_unit(struct session *s, struct request *r)
     r = request_pop(&s->queue);
     if (s->units.count == 0)
         s->gated = acl_generation(s->core->acl);
+    r->silent = is_silent(s);
+    /* The gateway is told when the unit is answered: until then, the session is pinned. */
+    (void)pass_skips(s);
     s->unit_writes += r->writes;
     request_push(&s->units, r);
 }
@@ -170,6 +213,7 @@ static enum verdict exec(struct session *s, struct request *r)
         struct resp_writer w = begin_reply(s);
         resp_error(&w, "EXECABORT Transaction discarded because of previous errors.");
         send_reply(s);
+        show_monitors(s, r);
         link_publish_state(s);
         drop_request(s);
     } else {
@@ -177,6 +221,29 @@ static enum verdict exec(struct session *s, struct request *r)
         make_unit(s, r);
     }
     return DONE;
+}
+
+static bool counts_as_write(const struct session *s, const struct request *r)
+{
+    return r->writes || r->command->flags & CMD_MAY_REPLICATE ||
+           (r->command->flags & CMD_EXEC && s->multi && s->multi->writes);
+}
+
+/* As in Redis: a pause holds up what could be carried out, so that errors in commands are told at once. */
+static bool is_held(const struct session *s, const struct request *r)
+{
+    return !(r->command->flags & CMD_IN_PAUSE) &&
+           pauses_hold(s->core->pauses, s, counts_as_write(s, r));
+}
+
+/* As in Redis, to which a monitor is a kind of replica. */
+static bool refuse_monitor(const struct session *s, const struct request *r, struct resp_writer *w)
+{
+    if (!(s->switches & SESSION_MONITOR) ||
+        !(r->command->flags & (CMD_READONLY | CMD_WRITE | CMD_MAY_REPLICATE)))
+        return false;
+    resp_error(w, "ERR Replica can't interact with the keyspace");
+    return true;
 }
 
 static enum verdict queue_in_multi(struct session *s, struct request *r)
@@ -192,6 +259,7 @@ static enum verdict queue_in_multi(struct session *s, struct request *r)
         s->multi->gated = acl_generation(s->core->acl);
     if (request_follow_select(r, s->core->options.databases, &s->multi->db_number))
         s->multi->selected = true;
+    s->multi->writes = s->multi->writes || counts_as_write(s, r);
     request_push(&s->multi->queued, request_pop(&s->queue));
     return DONE;
 }
@@ -203,14 +271,14 @@ static enum verdict deny(struct session *s, const struct request *r, const struc
     return refuse(s);
 }
 
-/* admit is the list of gates, in order: who, name and arity, limits, ACL, transaction, then by kind. */
+/* admit is the list of gates, in order: who, name and arity, limits, monitors, ACL, pauses, transaction, then by kind. */
 static enum verdict admit(struct session *s, struct request *r)
 {
     struct resp_writer w = begin_reply(s);
     if (!gate_open(s, &w))
         return refuse(s);
     r->command = command_resolve(r->argv, r->argc, &w);
-    if (r->command == NULL || too_long(s, r, &w))
+    if (r->command == NULL || too_long(s, r, &w) || refuse_monitor(s, r, &w))
         return s->units.count ? WAIT : refuse(s);
     const struct acl_verdict v = gate_check(s, r);
     if (v.denial != ACL_ALLOWED)
@@ -219,6 +287,8 @@ static enum verdict admit(struct session *s, struct request *r)
     r->walks = r->command->walk != NULL;
     r->exclusive = r->command->flags & CMD_EXCLUSIVE;
     s->last_command = r->command;
+    if (is_held(s, r))
+        return HELD;
     if (r->command->flags & CMD_EXEC)
         return exec(s, r);
     if (s->multi && !(r->command->flags & CMD_IN_MULTI))
@@ -237,9 +307,13 @@ static enum verdict admit(struct session *s, struct request *r)
 
 static void pump(struct session *s)
 {
-    while (s->place != SESSION_IN_TURN && s->life != SESSION_QUITTING && !s->nap && s->queue.first)
-        if (admit(s, s->queue.first) == WAIT)
-            break;
+    enum verdict verdict = DONE;
+    while (verdict == DONE && s->place != SESSION_IN_TURN && s->life != SESSION_QUITTING &&
+           !s->nap && s->queue.first)
+        verdict = admit(s, s->queue.first);
+    if (verdict == HELD && s->life == SESSION_GONE)
+        request_free_all(&s->queue); /* nobody waits for it any more */
+    pause_session(s, (verdict == HELD && s->queue.first) || pauses_hold_units(s));
     lanes_place(s->core->lanes, s);
 }
 

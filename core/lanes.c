@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "cache.h"
 #include "keyspaces.h"
+#include "pause.h"
 #include "turn.h"
 
 enum {
@@ -108,9 +109,14 @@ static void set_place(struct lanes *l, struct session *s, enum session_place pla
         waiting_add(&l->waiting[place == SESSION_WAIT_WRITE], s);
 }
 
-/* A client that does not take its replies starts no more commands; one that is gone gets none, so its commands run. */
+/*
+ * A client that does not take its replies starts no more commands; one that is gone gets none, so its commands run.
+ * Clients that are paused wait.
+ */
 static bool may_start(const struct session *s)
 {
+    if (pauses_hold(s->core->pauses, s, s->unit_writes > 0))
+        return false;
     return s->life == SESSION_GONE || (s->credit > 0 && buf_len(&s->out) == 0);
 }
 

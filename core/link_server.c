@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "dispatch.h"
 #include "lanes.h"
+#include "monitor.h"
 
 enum {
     READ_SIZE = 256 * 1024,
@@ -25,6 +26,7 @@ enum {
     SOCKET_ROOM = 1024 * 1024,
     TABLE_MIN = 256,
     STATS_MAX = 64,
+    BEHIND_MAX = 64 * 1024 * 1024, /* bytes of pushes that wait for a client to read */
 };
 
 struct stat_value {
@@ -152,9 +154,14 @@ static void detach(struct session *s)
     pump_remove(l, s);
     remove_from_table(l, s);
     s->link = NULL;
-    if (s->life == SESSION_QUITTING)
-        request_free_all(&s->queue); /* nothing runs after QUIT */
+    if (s->life == SESSION_QUITTING) { /* nothing runs after QUIT, or after it was killed */
+        request_free_all(&s->queue);
+        request_free_all(&s->units); /* those that are in a turn are not here */
+        s->unit_writes = 0;
+    }
     s->life = SESSION_GONE;
+    s->core->ending -= s->ending != NULL;
+    monitor_stop(s);
     buf_release(&s->out);
     if (s->place != SESSION_IN_TURN)
         dispatch_resume(s);
@@ -235,6 +242,15 @@ void link_reply(struct session *s, struct slice bytes, uint32_t answered)
     pump_add(l, s);
 }
 
+void link_push(struct session *s, struct slice bytes)
+{
+    if (s->ending)
+        return;
+    link_reply(s, bytes, 0);
+    if (buf_len(&s->out) > BEHIND_MAX)
+        link_end_session(s, "it does not read what it is sent");
+}
+
 void link_publish_state(struct session *s)
 {
     if (s->link == NULL)
@@ -265,6 +281,24 @@ void link_close_session(struct session *s, const char *why)
         return;
     write_close(s->link, s->wire_id, why);
     detach(s);
+}
+
+void link_end_session(struct session *s, const char *why)
+{
+    if (s->life == SESSION_GONE || s->ending)
+        return;
+    s->life = SESSION_QUITTING;
+    s->ending = why;
+    s->core->ending++;
+}
+
+void link_server_end_sessions(struct link_server *ls)
+{
+    for (struct session *s = ls->core->first_session, *next; ls->core->ending && s; s = next) {
+        next = s->all.next; /* closing one frees no other: its queue is dropped */
+        if (s->ending)
+            link_close_session(s, s->ending);
+    }
 }
 
 /* --- frames ------------------------------------------------------------------------------------------- */

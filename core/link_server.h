@@ -33,10 +33,19 @@ bool link_server_idle(const struct link_server *ls);
 
 /* link_reply sends RESP bytes that complete `answered` requests; dropped when the session is gone. */
 void link_reply(struct session *s, struct slice bytes, uint32_t answered);
+/* link_push sends bytes that complete no request; a session that does not read them is ended. */
+void link_push(struct session *s, struct slice bytes);
 /* link_publish_state tells the gateway the session's STATE, if it changed. */
 void link_publish_state(struct session *s);
 /* link_close_session ends a session from our side, with a reason for the gateway's log. */
 void link_close_session(struct session *s, const char *why);
+/*
+ * link_end_session does so at the end of this loop iteration, so that callers may go on through a list of sessions. Nothing
+ * more of it is started, and it is in no list that clients see. `why` outlives the session.
+ */
+void link_end_session(struct session *s, const char *why);
+/* link_server_end_sessions closes those; once per loop iteration, before turns are started. */
+void link_server_end_sessions(struct link_server *ls);
 
 /* link_stat: counters that the gateways sent, added up by name; false past the last. */
 bool link_stat(const struct link_server *ls, size_t index, struct slice *name, int64_t *value);

@@ -19,6 +19,7 @@
 #include "lanes.h"
 #include "link_server.h"
 #include "options.h"
+#include "pause.h"
 #include "pg_schema.h"
 
 enum { EXIT_BAD_START = 2, STOP_AFTER_MS = 20 * 1000, SCRATCH_MAX = 64 * 1024 * 1024 };
@@ -52,6 +53,7 @@ static void on_signal(uv_signal_t *handle, int signum)
     p->stopping = true;
     log_event(LOG_INFO, "stopping", LF_STR("signal", signum == SIGINT ? "SIGINT" : "SIGTERM"));
     link_server_stop(p->core.links);
+    pauses_stop(p->core.pauses);
     uv_timer_start(&p->deadline, on_deadline, STOP_AFTER_MS, 0);
     uv_stop(&p->loop);
 }
@@ -71,6 +73,8 @@ static bool finished(const struct process *p)
 static void on_prepare(uv_prepare_t *handle)
 {
     struct process *p = handle->data;
+    link_server_end_sessions(p->core.links);
+    pauses_run(p->core.pauses);
     lanes_run(p->core.lanes);
     link_server_flush(p->core.links);
     if (finished(p))
@@ -172,6 +176,7 @@ static enum err start(struct process *p, const struct options *o)
         return ERR_INVALID;
     }
     p->core.expiry = expiry_new(&p->core);
+    p->core.pauses = pauses_new(&p->core);
     if (link_server_new(&p->core, o->core.socket_path, gateway, why, sizeof(why), &p->core.links) !=
         ERR_OK) {
         fprintf(stderr, "cofre-core: %s\n", why);
@@ -202,6 +207,7 @@ static void release(struct process *p)
     link_server_free(p->core.links);
     expiry_free(p->core.expiry);
     lanes_free(p->core.lanes);
+    pauses_free(p->core.pauses);
     uv_close((uv_handle_t *)&p->prepare, NULL);
     uv_walk(&p->loop, close_handle, NULL);
     uv_run(&p->loop, UV_RUN_DEFAULT);
@@ -211,6 +217,7 @@ static void release(struct process *p)
     acl_free(p->core.acl);
     keyspaces_free(p->core.keyspaces);
     buf_release(&p->core.scratch);
+    buf_release(&p->core.deeds);
 }
 
 int main(int argc, char **argv)
@@ -234,6 +241,7 @@ int main(int argc, char **argv)
     p->core.keyspaces = keyspaces_new();
     p->core.acl = acl_new(p->core.keyspaces, options.core.acl_file);
     buf_init(&p->core.scratch, SCRATCH_MAX);
+    buf_init(&p->core.deeds, SCRATCH_MAX);
     p->core.metrics.started_ms = (int64_t)(uv_hrtime() / 1000000);
     if (start(p, &options) != ERR_OK)
         p->status = EXIT_BAD_START;

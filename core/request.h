@@ -18,6 +18,7 @@ struct request {
     uint32_t argc;
     uint32_t size; /* bytes of the payload that it came in */
     bool writes;   /* it, or its body, may change entries */
+    bool silent;   /* no reply leaves (CLIENT REPLY) */
     bool walks;
     bool walked;    /* the walk has its answer */
     bool exclusive; /* it, or its body, is to run while no other write turn does */
@@ -29,6 +30,8 @@ struct request {
 /* request_new decodes a REQUEST payload; NULL when it is malformed (the link is at fault). */
 struct request *request_new(struct slice payload, uint64_t now_ms);
 void request_free(struct request *r); /* and its body */
+/* request_resp_size returns how many bytes the client sent for it, as a RESP array. */
+size_t request_resp_size(const struct request *r);
 
 /* request_follow_select: a SELECT of one of so many databases moves what comes after it; true when it is one. */
 bool request_follow_select(const struct request *r, int64_t databases, uint32_t *db_number);

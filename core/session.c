@@ -8,7 +8,9 @@
 #include "acl/acl.h"
 #include "core.h"
 #include "core_private.h"
+#include "monitor.h"
 #include "nap.h"
+#include "pause.h"
 
 enum { OUT_MAX = 1 << 30, ASSEMBLING_MAX = 256 * 1024 * 1024, MAX_STATE_NAME = 255 };
 
@@ -60,6 +62,8 @@ struct session *session_new(struct core *core, struct link *link, uint64_t wire_
 
 void session_free(struct session *s)
 {
+    monitor_stop(s);
+    pause_session(s, false);
     nap_cancel(s);
     request_free_all(&s->queue);
     request_free_all(&s->units);
@@ -122,6 +126,47 @@ const char *session_last_command(const struct session *s)
 uint64_t session_commands(const struct session *s)
 {
     return s->commands;
+}
+
+uint32_t session_switches(const struct session *s)
+{
+    return s->switches;
+}
+
+void session_switch(struct session *s, uint32_t which, bool on)
+{
+    s->switches = on ? s->switches | which : s->switches & ~which;
+}
+
+bool session_is_paused(const struct session *s)
+{
+    return s->paused;
+}
+
+void session_monitor(struct session *s)
+{
+    monitor_start(s);
+}
+
+static size_t resp_sizes(const struct request_list *list)
+{
+    size_t n = 0;
+    for (const struct request *r = list->first; r; r = r->next)
+        n += request_resp_size(r);
+    return n;
+}
+
+struct session_memory session_memory(const struct session *s)
+{
+    struct session_memory m = {
+        .requests = resp_sizes(&s->queue) + resp_sizes(&s->units) + buf_len(&s->assembling),
+        .queued = s->multi ? resp_sizes(&s->multi->queued) : 0,
+        .replies = buf_len(&s->out),
+    };
+    for (uint32_t i = 0; s->queue.first && i < s->queue.first->argc; i++)
+        m.arguments += s->queue.first->argv[i].len;
+    m.total = sizeof(*s) + m.requests + m.queued + m.replies;
+    return m;
 }
 
 struct slice session_name(const struct session *s, enum session_name which)
@@ -223,27 +268,33 @@ void session_sleep(struct session *s, int64_t ms)
 void session_reset(struct session *s)
 {
     session_discard_multi(s);
+    monitor_stop(s);
+    s->switches = 0;
     s->vars = (struct session_vars){ .keyspace = s->vars.keyspace, .protocol = 2 };
     session_set_name(s, SESSION_NAME, (struct slice){ NULL, 0 });
 }
 
 /* --- STATE -------------------------------------------------------------------------------- */
 
+/* What a record carries; the other switches pin the session. */
+enum { CARRIED = SESSION_NO_EVICT | SESSION_NO_TOUCH, HEAD = 4 };
+
 /*
- * The record: u8 protocol, u16 database, then each name as u8 length and bytes. Ours alone; the gateway only keeps it. The
- * keyspace is not in it: the ACL tells it from the identity again.
+ * The record: u8 protocol, u16 database, u8 switches, then each name as u8 length and bytes. Ours alone; the gateway only
+ * keeps it. The keyspace is not in it: the ACL tells it from the identity again.
  */
 bool session_write_state(const struct session *s, struct buf *out)
 {
-    bool plain = s->vars.protocol == 2 && s->vars.db_number == 0;
-    bool pinned = s->multi != NULL || s->watches != NULL;
+    bool plain = s->vars.protocol == 2 && s->vars.db_number == 0 && (s->switches & CARRIED) == 0;
+    bool pinned = s->multi != NULL || s->watches != NULL || (s->switches & ~(uint32_t)CARRIED) != 0;
     for (int i = 0; i < SESSION_NAME_COUNT; i++) {
         plain = plain && s->names[i] == NULL;
         pinned = pinned || session_name(s, (enum session_name)i).len > MAX_STATE_NAME;
     }
     if (!plain) {
-        const uint8_t head[3] = { (uint8_t)s->vars.protocol, (uint8_t)s->vars.db_number,
-                                  (uint8_t)(s->vars.db_number >> 8) };
+        const uint8_t head[HEAD] = { (uint8_t)s->vars.protocol, (uint8_t)s->vars.db_number,
+                                     (uint8_t)(s->vars.db_number >> 8),
+                                     (uint8_t)(s->switches & CARRIED) };
         buf_append(out, head, sizeof(head));
         for (int i = 0; i < SESSION_NAME_COUNT; i++) {
             const struct slice name = session_name(s, (enum session_name)i);
@@ -259,11 +310,12 @@ bool session_restore(struct session *s, struct slice state)
 {
     if (state.len == 0)
         return true;
-    if (state.len < 3 || (state.p[0] != 2 && state.p[0] != 3))
+    if (state.len < HEAD || (state.p[0] != 2 && state.p[0] != 3) || (state.p[3] & ~CARRIED) != 0)
         return false;
     s->vars.protocol = state.p[0];
     s->vars.db_number = (uint32_t)(state.p[1] | state.p[2] << 8);
-    size_t at = 3;
+    s->switches = state.p[3];
+    size_t at = HEAD;
     for (int i = 0; i < SESSION_NAME_COUNT; i++) {
         if (at >= state.len || at + 1 + state.p[at] > state.len)
             return false;

@@ -21,6 +21,16 @@ struct session_vars {
     int protocol; /* 2 or 3 */
 };
 
+/* What is on or off about a session (CLIENT LIST's flags, and what replies leave). */
+enum session_switch {
+    SESSION_MONITOR = 1 << 0, /* set by session_monitor */
+    SESSION_NO_EVICT = 1 << 1,
+    SESSION_NO_TOUCH = 1 << 2,
+    SESSION_REPLY_OFF = 1 << 3,       /* no replies */
+    SESSION_REPLY_SKIP = 1 << 4,      /* none to the request that is being carried out */
+    SESSION_REPLY_SKIP_NEXT = 1 << 5, /* none to the next one */
+};
+
 struct session_vars *session_vars(struct session *s);
 uint32_t session_db(const struct session *s); /* db_ref of the selected database */
 
@@ -36,6 +46,22 @@ size_t session_multi_count(
     const struct session *s); /* queued commands; SIZE_MAX when not in MULTI */
 size_t session_watch_count(const struct session *s);
 uint64_t session_commands(const struct session *s);
+
+uint32_t session_switches(const struct session *s); /* enum session_switch */
+void session_switch(struct session *s, uint32_t which, bool on);
+bool session_is_paused(const struct session *s); /* a CLIENT PAUSE holds its next command up */
+/* session_monitor: it is shown what other sessions of its keyspace do (MONITOR). */
+void session_monitor(struct session *s);
+
+/* Bytes that the core keeps for a session, now. */
+struct session_memory {
+    size_t requests;  /* the one being carried out, as it came in RESP, and those behind it */
+    size_t arguments; /* of the one being carried out */
+    size_t queued;    /* by MULTI */
+    size_t replies;   /* that wait for the client to read */
+    size_t total;     /* all of these and the session itself */
+};
+struct session_memory session_memory(const struct session *s);
 
 /* Names: CLIENT SETNAME, SETINFO. Copied; empty takes it away. */
 enum session_name { SESSION_NAME, SESSION_LIB_NAME, SESSION_LIB_VERSION, SESSION_NAME_COUNT };
@@ -54,7 +80,7 @@ void session_unwatch(struct session *s);
 void session_quit(struct session *s);
 /* session_sleep: the reply being written leaves in so many ms, and nothing more is started before that (DEBUG SLEEP). */
 void session_sleep(struct session *s, int64_t ms);
-/* session_reset: as after connecting (RESET). */
+/* session_reset: as after connecting (RESET), but for names of the library. */
 void session_reset(struct session *s);
 
 #endif

@@ -37,6 +37,7 @@ struct watch {
 struct multi {
     struct request_list queued;
     bool failed;    /* a queued command was refused: EXEC answers EXECABORT */
+    bool writes;    /* a queued command writes, or counts as a write while clients are paused */
     uint64_t gated; /* acl_generation when the first command was queued */
     bool selected;  /* a SELECT is queued: what is queued next runs in db_number */
     uint32_t db_number;
@@ -54,10 +55,11 @@ struct session {
     uint64_t id;      /* CLIENT ID */
     enum session_life life;
     enum session_place place;
-    struct session_link all;     /* core's list, in order of id */
-    struct session_link waiting; /* a list of lanes.c, by place */
-    struct session *bucket_next; /* the link's table, by wire_id */
-    struct session *pump_prev;   /* the link's ring of sessions with replies that wait */
+    struct session_link all;      /* core's list, in order of id */
+    struct session_link waiting;  /* a list of lanes.c, by place */
+    struct session_link monitors; /* core's list, with SESSION_MONITOR */
+    struct session *bucket_next;  /* the link's table, by wire_id */
+    struct session *pump_prev;    /* the link's ring of sessions with replies that wait */
     struct session *pump_next;
 
     struct identity *identity;
@@ -65,6 +67,9 @@ struct session {
     struct frame_open info; /* slices point into info_bytes */
     uint8_t *info_bytes;
     struct session_vars vars;
+    uint32_t switches;  /* enum session_switch */
+    bool paused;        /* a pause holds it up; set by pause_session */
+    const char *ending; /* why it is closed at the end of this loop iteration; NULL: it is not */
     uint8_t *names
         [SESSION_NAME_COUNT]; /* C strings, NULL when empty; they hold no NUL (CLIENT SETNAME checks) */
 

@@ -9,17 +9,21 @@
 
 #include "apply.h"
 #include "base/log.h"
+#include "deeds.h"
 #include "dispatch.h"
 #include "gate.h"
 #include "keyspaces.h"
 #include "lanes.h"
 #include "link_server.h"
+#include "monitor.h"
 #include "turn_cache.h"
 
 enum {
     UNITS_MAX = 2048,             /* commands and transactions of one turn */
     BYTES_MAX = 32 * 1024 * 1024, /* of requests */
     RESTARTS_MAX = 200,
+    DEEDS_MAX = 64 * 1024 * 1024, /* bytes */
+    KEEP_BUF = 1024 * 1024,
 };
 
 struct turn *turn_new(struct core *core, enum turn_kind kind, const struct turn_owner *owner)
@@ -31,6 +35,8 @@ struct turn *turn_new(struct core *core, enum turn_kind kind, const struct turn_
     t->ws = working_set_new(core->hash_seed);
     t->store = store_new(core->keyspaces);
     buf_init(&t->replies, TURN_REPLIES_MAX);
+    buf_init(&t->deeds, DEEDS_MAX);
+    buf_init(&t->lines, MONITOR_LINES_MAX);
     return t;
 }
 
@@ -44,6 +50,8 @@ void turn_free(struct turn *t)
     store_free(t->store);
     working_set_free(t->ws);
     buf_release(&t->replies);
+    buf_release(&t->deeds);
+    buf_release(&t->lines);
     free(t->parts);
     free(t);
 }
@@ -106,6 +114,13 @@ bool turn_wants_snapshot(const struct turn *t)
 
 /* --- ending ------------------------------------------------------------------------------- */
 
+static void empty_buf(struct buf *b)
+{
+    if (b->cap > KEEP_BUF)
+        buf_release(b);
+    buf_clear(b);
+}
+
 static void empty(struct turn *t)
 {
     t->part_count = 0;
@@ -118,19 +133,26 @@ static void empty(struct turn *t)
     turn_cache_stop(t);
     store_reset(t->store);
     working_set_reset(t->ws);
-    if (t->replies.cap > 1024 * 1024)
-        buf_release(&t->replies);
-    buf_clear(&t->replies);
+    empty_buf(&t->replies);
+    empty_buf(&t->deeds);
+    empty_buf(&t->lines);
 }
 
 /* finish_part gives the session back: what was not run waits again, before what came meanwhile. */
 static void finish_part(struct part *p)
 {
     struct session *s = p->session;
+    if (s->ending) /* it was killed meanwhile */
+        request_free_all(&p->units);
     for (const struct request *r = p->units.first; r; r = r->next)
         s->unit_writes += r->writes;
     request_put_back(&s->units, &p->units);
     dispatch_resume(s);
+}
+
+static struct slice slice_at(const struct buf *b, size_t start, size_t len)
+{
+    return (struct slice){ len ? b->p + b->start + start : NULL, len };
 }
 
 static void answer(struct turn *t, struct part *p)
@@ -138,10 +160,11 @@ static void answer(struct turn *t, struct part *p)
     struct session *s = p->session;
     size_t answered = 0;
     bool state = false;
+    deeds_do(s, &t->deeds, p->deeds.start, p->deeds.len);
     for (; answered < p->done; answered++) {
         struct request *r = request_pop(&p->units);
         s->commands++;
-        state = state || r->command->flags & (CMD_EXEC | CMD_ALONE);
+        state = state || r->silent || r->command->flags & (CMD_EXEC | CMD_ALONE);
         if (r->command->flags & CMD_EXEC)
             session_unwatch(s);
         request_free(r);
@@ -149,9 +172,8 @@ static void answer(struct turn *t, struct part *p)
     if (state)
         link_publish_state(s);
     if (answered > 0)
-        link_reply(s,
-                   (struct slice){ t->replies.p + t->replies.start + p->reply_start, p->reply_len },
-                   (uint32_t)answered);
+        link_reply(s, slice_at(&t->replies, p->reply_start, p->reply_len), (uint32_t)answered);
+    monitor_show(s, slice_at(&t->lines, p->lines.start, p->lines.len), t->lines.overflow);
     finish_part(p);
 }
 
@@ -211,8 +233,10 @@ void turn_fail(struct turn *t, const char *error)
         struct part *p = &t->parts[i];
         struct resp_writer w = { &t->replies, p->session->vars.protocol };
         p->reply_start = buf_len(&t->replies);
-        for (p->done = 0; p->done < p->units.count; p->done++)
-            resp_error(&w, "%s", error);
+        const struct request *r = p->units.first;
+        for (p->done = 0; r; r = r->next, p->done++)
+            if (!r->silent)
+                resp_error(&w, "%s", error);
         p->reply_len = buf_len(&t->replies) - p->reply_start;
         t->core->metrics.errors += p->done;
     }

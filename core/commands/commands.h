@@ -69,9 +69,11 @@ command_walk_fn walk_scan, walk_keys, walk_randomkey, walk_dbsize, walk_find, wa
 /* connection.c */
 command_fn run_ping, run_echo, run_hello, run_auth, run_select, run_quit, run_reset;
 
-/* client.c */
+/* client.c, clients.c */
 command_fn run_client_help, run_client_id, run_client_info, run_client_list, run_client_getname,
-    run_client_setname, run_client_setinfo;
+    run_client_setname, run_client_setinfo, run_client_kill, run_client_no_evict,
+    run_client_no_touch, run_client_pause, run_client_unpause, run_client_reply, run_client_unblock,
+    run_monitor;
 
 /* acl.c */
 command_fn run_acl_cat, run_acl_deluser, run_acl_dryrun, run_acl_genpass, run_acl_getuser,
@@ -95,8 +97,8 @@ command_fn run_memory_doctor, run_memory_help, run_memory_malloc_stats, run_memo
 command_fn run_debug, run_script_flush, run_function_flush;
 
 /* introspection.c */
-command_fn run_command, run_command_count, run_command_docs, run_command_getkeys, run_command_help,
-    run_command_info, run_command_list;
+command_fn run_command, run_command_count, run_command_docs, run_command_getkeys,
+    run_command_getkeysandflags, run_command_help, run_command_info, run_command_list;
 
 /* Shared by them. */
 

@@ -64,7 +64,7 @@ static void add_server(struct call *call, struct buf *out)
 static void add_clients(struct call *call, struct buf *out)
 {
     add_number(out, "connected_clients", core_metrics(call->core)->sessions_now);
-    add_number(out, "blocked_clients", 0);
+    add_number(out, "blocked_clients", core_metrics(call->core)->sessions_paused);
     add_number(out, "tracking_clients", 0);
 }
 

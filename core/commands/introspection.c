@@ -3,6 +3,7 @@
  */
 #include "commands/commands.h"
 #include "command_docs.h"
+#include "command_keys.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -117,7 +118,7 @@ static bool parse_filter(const struct call *call, struct filter *out)
 static size_t count_sub_passes(const struct filter *filter, const struct command *command)
 {
     size_t count = 0;
-    for (size_t i = 0; filter->kind != LIST_ALL && i < command->subcommand_count; i++) {
+    for (size_t i = 0; i < command->subcommand_count; i++) {
         count += passes(filter, &command->subcommands[i]);
     }
     return count;
@@ -126,14 +127,14 @@ static size_t count_sub_passes(const struct filter *filter, const struct command
 static void reply_sub_passes(struct call *call, const struct filter *filter,
                              const struct command *command)
 {
-    for (size_t i = 0; filter->kind != LIST_ALL && i < command->subcommand_count; i++) {
+    for (size_t i = 0; i < command->subcommand_count; i++) {
         if (passes(filter, &command->subcommands[i])) {
             resp_bulk_text(call->reply, command->subcommands[i].name);
         }
     }
 }
 
-/* run_command_list: as in Redis, subcommands are listed only when there is a filter. */
+/* run_command_list: subcommands are listed as commands are, while COMMAND COUNT counts containers alone; as in Redis. */
 void run_command_list(struct call *call)
 {
     struct filter filter = { .kind = LIST_ALL };
@@ -177,7 +178,8 @@ static const struct command *resolve_inner(struct call *call)
     return command;
 }
 
-void run_command_getkeys(struct call *call)
+/* The keys of the command behind the first two arguments, and what it does with them if that is asked. */
+static void reply_keys(struct call *call, bool with_flags)
 {
     const struct command *command = resolve_inner(call);
     if (command == NULL) {
@@ -194,9 +196,26 @@ void run_command_getkeys(struct call *call)
     command_keys(command, argv, argc, keys, count);
     resp_array(call->reply, count);
     for (size_t i = 0; i < count; i++) {
+        if (with_flags) {
+            resp_array(call->reply, 2);
+        }
         resp_bulk(call->reply, keys[i]);
+        if (with_flags) {
+            const uint32_t access = command_key_access_of(command, argv, argc, i);
+            command_reply_key_access(call->reply, access & ~(uint32_t)KEY_VARIABLE);
+        }
     }
     free(keys);
+}
+
+void run_command_getkeys(struct call *call)
+{
+    reply_keys(call, false);
+}
+
+void run_command_getkeysandflags(struct call *call)
+{
+    reply_keys(call, true);
 }
 
 void run_command_help(struct call *call)
@@ -217,6 +236,8 @@ void run_command_help(struct call *call)
         "    commands are returned.",
         "GETKEYS <full-command>",
         "    Return the keys from a full command.",
+        "GETKEYSANDFLAGS <full-command>",
+        "    Return the keys and the access flags from a full command.",
     };
     reply_help(call, "COMMAND", lines, ARRAY_SIZE(lines));
 }

@@ -242,3 +242,53 @@ class _Served(Stack):
 
     def __init__(self, port, certs):
         self.port, self.certs = port, certs
+
+
+# --- clients ------------------------------------------------------------------------------------
+
+def ids_in(reply):
+    return {int(x) for x in re.findall(rb"^id=(\d+)", reply, re.M)}
+
+
+def test_a_private_keyspace_sees_its_own_clients_alone(house):
+    with house.raw("one") as one, house.raw("one") as other, house.raw("two") as two, house.raw("admin") as admin:
+        ids = {c: c.ask("CLIENT", "ID") for c in (one, other, two, admin)}
+        assert ids_in(one.ask("CLIENT", "LIST")) == {ids[one], ids[other]}
+        assert ids_in(two.ask("CLIENT", "LIST", "ID", *ids.values())) == {ids[two]}
+        assert ids_in(admin.ask("CLIENT", "LIST")) >= set(ids.values())  # the common keyspace is whose server it is
+        address = re.search(rb"addr=(\S+)", two.ask("CLIENT", "INFO"))[1]
+        assert one.ask("CLIENT", "KILL", address) == "ERR No such client" and one.ask("CLIENT", "KILL", "ADDR", address) == 0
+        assert one.ask("CLIENT", "KILL", "ID", ids[two], ids[admin]) == 0 and one.ask("CLIENT", "KILL", "SKIPME", "yes") == 1
+        assert two.ask("PING") == admin.ask("PING") == "PONG"
+        assert admin.ask("CLIENT", "KILL", "USER", "cn:two") == 1 and two.at_end()
+        assert admin.ask("CLIENT", "KILL", "USER", "cn:two") == 0  # the ACL knows it
+        assert admin.ask("CLIENT", "KILL", "USER", "cn:nobody") == "ERR No such user 'cn:nobody'"
+
+
+def test_a_monitor_sees_its_own_keyspace_alone(house):
+    with house.raw("one") as m1, house.raw("two") as m2, house.raw("admin") as m, house.raw("one") as one, \
+            house.raw("two") as two, house.raw("admin") as admin:
+        for monitor in (m1, m2, m):
+            assert monitor.ask("MONITOR") == "OK"
+        one.ask_all([["SET", "k", "of one"], ["PING", "end"]])
+        two.ask_all([["MULTI"], ["SET", "k", "of two"], ["EXEC"], ["PING", "end"]])
+        admin.ask_all([["GET", "k"], ["PING", "end"]])
+        for monitor, lines in ((m1, 2), (m2, 4), (m, 2)):
+            seen = [monitor.read() for _ in range(lines)]
+            assert '"end"' in seen[-1] and len([x for x in seen if '"end"' in x]) == 1, seen
+        assert m1.ask("ECHO", "x") == b"x"
+
+
+def test_a_pause_holds_its_own_keyspace_alone(house):
+    with house.raw("one") as one, house.raw("one") as other, house.raw("two") as two, house.raw("admin") as admin:
+        assert one.ask("CLIENT", "PAUSE", 60000) == "OK"
+        other.send("PING")
+        assert two.ask("SET", "k", 1) == admin.ask("SET", "k", 1) == "OK"
+        assert two.ask("CLIENT", "UNPAUSE") == "OK"
+        wait_until(lambda: re.search(rb"flags=b ", admin.ask("CLIENT", "LIST")))
+        assert one.ask("CLIENT", "UNPAUSE") == "OK" and other.read() == "PONG"
+        assert admin.ask("CLIENT", "PAUSE", 60000, "WRITE") == "OK"
+        two.send("SET", "k", 2)
+        wait_until(lambda: re.search(rb"flags=b ", admin.ask("CLIENT", "LIST")))
+        assert two.sock.pending() == 0 and one.ask("CLIENT", "UNPAUSE") == "OK"  # it has none of its own
+        assert admin.ask("CLIENT", "UNPAUSE") == "OK" and two.read() == "OK"

@@ -18,6 +18,8 @@ struct session {
     struct slice names[SESSION_NAME_COUNT];
     bool in_multi;
     bool quit;
+    bool paused;
+    uint32_t switches;
     size_t watched;
     int64_t watched_revision;
     int64_t sleep_ms;
@@ -43,6 +45,7 @@ struct fake {
     struct working_set *ws;
     struct working_set *memory; /* only its arena: arguments, walk rows */
     struct buf reply;
+    struct buf deeds; /* of the last command */
 };
 
 /* --- core.h, session.h ------------------------------------------------------------------------ */
@@ -210,6 +213,32 @@ uint64_t session_commands(const struct session *s)
     return 1;
 }
 
+uint32_t session_switches(const struct session *s)
+{
+    return s->switches;
+}
+
+void session_switch(struct session *s, uint32_t which, bool on)
+{
+    s->switches = on ? s->switches | which : s->switches & ~which;
+}
+
+bool session_is_paused(const struct session *s)
+{
+    return s->paused;
+}
+
+void session_monitor(struct session *s)
+{
+    s->switches |= SESSION_MONITOR;
+}
+
+struct session_memory session_memory(const struct session *s)
+{
+    (void)s;
+    return (struct session_memory){ .requests = 26, .arguments = 10, .total = 1000 };
+}
+
 struct slice session_name(const struct session *s, enum session_name which)
 {
     return s->names[which];
@@ -264,6 +293,7 @@ void session_reset(struct session *s)
 {
     s->vars = (struct session_vars){ .protocol = 2 };
     memset(s->names, 0, sizeof(s->names));
+    s->switches = 0;
     session_discard_multi(s);
 }
 
@@ -275,6 +305,7 @@ struct fake *fake_new(void)
     f->ws = working_set_new(1);
     f->memory = working_set_new(1);
     buf_init(&f->reply, SIZE_MAX / 2);
+    buf_init(&f->deeds, SIZE_MAX / 2);
     f->core = (struct core){
         .options = { .max_key = 2000, .max_value = 16 << 20, .databases = 16, .pool_size = 4 },
         .session = &f->session,
@@ -304,6 +335,7 @@ void fake_free(struct fake *f)
     acl_free(f->core.acl);
     keyspaces_free(f->core.keyspaces);
     buf_release(&f->reply);
+    buf_release(&f->deeds);
     free(f);
 }
 
@@ -330,6 +362,12 @@ struct core_options *fake_options(struct fake *f)
 bool fake_has_quit(const struct fake *f)
 {
     return f->session.quit;
+}
+
+const struct deed *fake_deeds(const struct fake *f, size_t *count)
+{
+    *count = buf_len(&f->deeds) / sizeof(struct deed);
+    return (const struct deed *)(const void *)f->deeds.p;
 }
 
 size_t fake_acl_changes(const struct fake *f)
@@ -498,6 +536,7 @@ struct slice fake_run(struct fake *f, const struct slice *argv, uint32_t argc)
         copies[i] = ws_copy(f->memory, argv[i]);
     }
     buf_clear(&f->reply);
+    buf_clear(&f->deeds);
     const struct command *command = command_resolve(copies, argc, &reply);
     if (command != NULL) {
         struct call call = {
@@ -508,6 +547,7 @@ struct slice fake_run(struct fake *f, const struct slice *argv, uint32_t argc)
             .now_ms = f->core.now_ms,
             .session = &f->session,
             .core = &f->core,
+            .deeds = &f->deeds,
             .reply = &reply,
         };
         run(f, &call);

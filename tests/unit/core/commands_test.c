@@ -104,6 +104,35 @@ static const struct command_case our_cases[] = {
     { "CLIENT SETINFO foo bar", R("-ERR Unrecognized option 'foo'\r\n"), SAME },
     { "CLIENT SETINFO lib-ver",
       R("-ERR wrong number of arguments for 'client|setinfo' command\r\n"), SAME },
+    { "CLIENT NO-TOUCH on", R("+OK\r\n"), SAME },
+    { "CLIENT NO-TOUCH off", R("+OK\r\n"), SAME },
+    { "CLIENT NO-TOUCH x", R("-ERR syntax error\r\n"), SAME },
+    { "CLIENT REPLY off", R(""), SAME },
+    { "CLIENT REPLY skip", R(""), SAME },
+    { "CLIENT REPLY on", R("+OK\r\n"), SAME },
+    { "CLIENT LIST MAXAGE 0", R("-ERR maxage should be greater than 0\r\n"), SAME },
+    { "CLIENT LIST MAXAGE x", R("-ERR maxage is not an integer or out of range\r\n"), SAME },
+    { "CLIENT LIST IDLE -1", R("-ERR idle should be at least 0\r\n"), SAME },
+    { "CLIENT LIST SKIPME x", R("-ERR syntax error\r\n"), SAME },
+    { "CLIENT LIST ID 7 SKIPME", R("-ERR syntax error\r\n"), SAME },
+    { "CLIENT LIST USER cn:bob", R("-ERR No such user 'cn:bob'\r\n"), SAME },
+    { "CLIENT KILL USER default", R(":0\r\n"), SAME },
+    { "CLIENT KILL USER cn:alice SKIPME no", R(":1\r\n"), SAME },
+    { "CLIENT KILL ID 7 7 7 SKIPME no", R(":1\r\n"), SAME },
+    { "CLIENT KILL ID 6 7 SKIPME no MAXAGE 1000000000", R(":1\r\n"), SAME },
+    { "CLIENT KILL ID 7 SKIPME no MAXAGE 100000000000", R(":0\r\n"), SAME },
+    { "CLIENT KILL 127.0.0.1:50110", R("+OK\r\n"), SAME },
+    { "CLIENT KILL ADDR 127.0.0.1:50110", R(":0\r\n"), SAME },
+    { "CLIENT KILL LADDR 127.0.0.1:6380 SKIPME no", R(":1\r\n"), SAME },
+    { "CLIENT KILL IP 127.0.0.1 SKIPME no", R(":1\r\n"), SAME },
+    { "CLIENT KILL IP 127.0.0 SKIPME no", R(":0\r\n"), SAME },
+    { "CLIENT KILL LIB-NAME redis-py LIB-VER 1.0 SKIPME no", R(":1\r\n"), SAME },
+    { "CLIENT KILL LIB-NAME redis-py LIB-VER 1.1 SKIPME no", R(":0\r\n"), SAME },
+    { "CLIENT KILL DB 0 SKIPME no", R(":1\r\n"), SAME },
+    { "CLIENT KILL DB 1 SKIPME no", R(":0\r\n"), SAME },
+    { "COMMAND GETKEYSANDFLAGS SET a b ifeq c",
+      R("*1\r\n*2\r\n$1\r\na\r\n*3\r\n+RW\r\n+access\r\n+update\r\n"),
+      R("*1\r\n*2\r\n$1\r\na\r\n~3\r\n+RW\r\n+access\r\n+update\r\n") },
     /* MULTI as far as it is ours */
     { "MULTI", R("+OK\r\n"), SAME },
     { "MULTI", R("-ERR MULTI calls can not be nested\r\n"), SAME },
@@ -288,10 +317,70 @@ static void test_client_info_cannot_be_forged(void **state)
     open->identity = SLICE("cn:eve user=cn:alice\nid=1");
     struct slice reply = fake_line(f, "CLIENT INFO");
     assert_true(contains(reply, " user=cn:eve\\x20user=cn:alice\\x0aid=1 "));
+    assert_true(contains(
+        reply, " flags=N db=0 sub=0 psub=0 ssub=0 multi=-1 qbuf=26 qbuf-free=0 argv-mem=10 "));
     assert_true(contains(reply, "id=7 addr=127.0.0.1:50110 laddr=127.0.0.1:6380 fd=-1 name= age="));
     assert_true(contains(reply, " tls=TLSv1.3 cipher=TLS_AES_128_GCM_SHA256 identity="));
     assert_true(contains(fake_line(f, "CLIENT LIST ID 7"), "id=7 "));
     assert_true(contains(fake_line(f, "CLIENT LIST TYPE normal"), "id=7 "));
+    fake_free(f);
+}
+
+static void check_deed(const struct fake *f, const struct deed *expected)
+{
+    size_t count = 0;
+    const struct deed *d = fake_deeds(f, &count);
+    assert_int_equal(count, 1);
+    assert_int_equal(d->kind, expected->kind);
+    assert_int_equal(d->writes_only, expected->writes_only);
+    assert_int_equal(d->keyspace, expected->keyspace);
+    assert_int_equal(d->session, expected->session);
+    assert_int_equal(d->ms, expected->ms);
+}
+
+/* What is done to others is noted, with the keyspace of who asks, and not done. */
+static void test_deeds(void **state)
+{
+    (void)state;
+    struct fake *f = fake_new();
+    size_t count = 1;
+    session_vars(fake_session(f))->keyspace = 3;
+    fake_line(f, "CLIENT PAUSE 100");
+    check_deed(f, &(struct deed){ .kind = DEED_PAUSE, .keyspace = 3, .ms = 100 });
+    fake_line(f, "CLIENT PAUSE 0 all");
+    check_deed(f, &(struct deed){ .kind = DEED_PAUSE, .keyspace = 3 });
+    fake_line(f, "CLIENT PAUSE 9223372036854775807 write");
+    check_deed(f, &(struct deed){
+                      .kind = DEED_PAUSE, .keyspace = 3, .writes_only = true, .ms = INT32_MAX });
+    fake_line(f, "CLIENT UNPAUSE");
+    check_deed(f, &(struct deed){ .kind = DEED_UNPAUSE, .keyspace = 3 });
+    fake_line(f, "CLIENT KILL ID 7 SKIPME no");
+    check_deed(f, &(struct deed){ .kind = DEED_KILL, .session = 7 });
+    fake_line(f, "CLIENT KILL ID 7");
+    (void)fake_deeds(f, &count);
+    assert_int_equal(count, 0);
+    fake_free(f);
+}
+
+static void test_switches(void **state)
+{
+    (void)state;
+    struct fake *f = fake_new();
+    struct session *s = fake_session(f);
+    fake_line(f, "CLIENT REPLY OFF");
+    assert_int_equal(session_switches(s), SESSION_REPLY_OFF);
+    fake_line(f, "CLIENT REPLY SKIP"); /* of no effect while all are off */
+    assert_int_equal(session_switches(s), SESSION_REPLY_OFF);
+    fake_line(f, "CLIENT REPLY ON");
+    fake_line(f, "CLIENT REPLY SKIP");
+    assert_int_equal(session_switches(s), SESSION_REPLY_SKIP_NEXT);
+    fake_line(f, "RESET");
+    fake_line(f, "CLIENT NO-EVICT ON");
+    fake_line(f, "CLIENT NO-TOUCH ON");
+    assert_int_equal(session_switches(s), SESSION_NO_EVICT | SESSION_NO_TOUCH);
+    assert_true(contains(fake_line(f, "CLIENT LIST"), " flags=eT "));
+    assert_true(slice_eq(fake_line(f, "MONITOR"), SLICE("+OK\r\n")));
+    assert_true(contains(fake_line(f, "CLIENT INFO"), " flags=OeT "));
     fake_free(f);
 }
 
@@ -513,6 +602,8 @@ int main(void)
         cmocka_unit_test(test_session_commands),
         cmocka_unit_test(test_watch_remembers_the_revision),
         cmocka_unit_test(test_client_info_cannot_be_forged),
+        cmocka_unit_test(test_deeds),
+        cmocka_unit_test(test_switches),
         cmocka_unit_test(test_info_sections),
         cmocka_unit_test(test_rows_are_sorted),
         cmocka_unit_test(test_rows_are_whole),

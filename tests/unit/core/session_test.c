@@ -63,10 +63,12 @@ static void test_record_is_restored(void **state)
     *session_vars(before) = (struct session_vars){ .db_number = 5, .protocol = 3 };
     session_set_name(before, SESSION_NAME, SLICE("worker"));
     session_set_name(before, SESSION_LIB_VERSION, SLICE("4.3"));
+    session_switch(before, SESSION_NO_TOUCH, true);
     assert_false(session_write_state(before, &record));
     assert_true(session_restore(after, buf_slice(&record)));
     assert_int_equal(session_vars(after)->db_number, 5);
     assert_int_equal(session_vars(after)->protocol, 3);
+    assert_int_equal(session_switches(after), SESSION_NO_TOUCH);
     assert_true(slice_eq(session_name(after, SESSION_NAME), SLICE("worker")));
     assert_int_equal(session_name(after, SESSION_LIB_NAME).len, 0);
     assert_true(slice_eq(session_name(after, SESSION_LIB_VERSION), SLICE("4.3")));
@@ -99,6 +101,16 @@ static void test_what_cannot_be_carried_over_is_pinned(void **state)
     session_watch(s, 0, SLICE("k"), 3);
     assert_true(is_pinned(s));
     session_unwatch(s);
+    for (uint32_t which = SESSION_MONITOR; which <= SESSION_REPLY_SKIP_NEXT; which <<= 1) {
+        if (which == SESSION_MONITOR)
+            session_monitor(s);
+        else
+            session_switch(s, which, true);
+        assert_int_equal(is_pinned(s), which != SESSION_NO_EVICT && which != SESSION_NO_TOUCH);
+        session_reset(s);
+        assert_int_equal(session_switches(s), 0);
+        assert_false(is_pinned(s));
+    }
     session_set_name(s, SESSION_NAME, (struct slice){ long_name, sizeof(long_name) });
     assert_true(is_pinned(s));
     session_free(s);
@@ -109,11 +121,12 @@ static void test_malformed_records(void **state)
 {
     static const struct slice bad[] = {
         SLICE("\2"),
-        SLICE("\4\0\0\0\0\0"),  /* no such protocol */
-        SLICE("\3\20\0\0\0\0"), /* database 16 of 16 */
-        SLICE("\3\0\0\0\0"),    /* a name is missing */
-        SLICE("\3\0\0\5ab"),    /* a name longer than the rest */
-        SLICE("\3\0\0\0\0\0x"), /* bytes behind the end */
+        SLICE("\4\0\0\0\0\0\0"),  /* no such protocol */
+        SLICE("\3\20\0\0\0\0\0"), /* database 16 of 16 */
+        SLICE("\3\0\0\0\0\0"),    /* a name is missing */
+        SLICE("\3\0\0\0\5ab"),    /* a name longer than the rest */
+        SLICE("\3\0\0\0\0\0\0x"), /* bytes behind the end */
+        SLICE("\3\0\0\1\0\0\0"),  /* a monitor cannot be carried over */
     };
     struct core *core = new_core();
     (void)state;
@@ -138,6 +151,28 @@ static void test_first_watch_counts(void **state)
     free_core(core);
 }
 
+static void test_memory(void **state)
+{
+    static const struct slice argv[] = { SLICE("client"), SLICE("list") };
+    struct core *core = new_core();
+    struct session *s = new_session(core);
+    struct buf payload;
+    (void)state;
+    buf_init(&payload, 1024);
+    frame_build_request(&payload, argv, ARRAY_SIZE(argv));
+    struct request *r = request_new(buf_slice(&payload), 0);
+    assert_int_equal(request_resp_size(r), 26); /* *2 $6 client $4 list */
+    request_push(&s->queue, r);
+    const struct session_memory m = session_memory(s);
+    assert_int_equal(m.requests, 26);
+    assert_int_equal(m.arguments, 10);
+    assert_int_equal(m.queued, 0);
+    assert_int_equal(m.total, sizeof(*s) + 26);
+    buf_release(&payload);
+    session_free(s);
+    free_core(core);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -146,6 +181,7 @@ int main(void)
         cmocka_unit_test(test_what_cannot_be_carried_over_is_pinned),
         cmocka_unit_test(test_malformed_records),
         cmocka_unit_test(test_first_watch_counts),
+        cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
