@@ -205,7 +205,7 @@ def test_pinning_is_not_loading_a_ca(stage, pg, certs):
     other.run("self-signed", "pinned", "localhost")
     other.run("server", "minted", "localhost", "--issuer", "pinned", "--force")
     stack = support.Stack(directory, pg, certs, server=other.pair("minted"))
-    stack.alive = lambda: True
+    stack.alive = lambda *_: True
     stack.start()
     try:
         Cofre(stack).fails(NO_CONNECTION, "(?i)pin", cacert=None, pin=other.pair("pinned").cert)
