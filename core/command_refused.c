@@ -55,6 +55,11 @@ static bool has_name(const char *names, struct slice name)
     return false;
 }
 
+bool command_refused_in_multi(struct slice name)
+{
+    return has_name("bgrewriteaof bgsave failover psync replconf save shutdown sync", name);
+}
+
 static int shown(struct slice s)
 {
     return s.len < 64 ? (int)s.len : 64;

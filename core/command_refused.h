@@ -11,5 +11,7 @@
  * `sub` is the subcommand that a container lacks; empty: there is no such container.
  */
 bool command_reply_refused(struct slice name, struct slice sub, struct resp_writer *reply);
+/* command_refused_in_multi: in Redis it is there, but not inside a transaction. */
+bool command_refused_in_multi(struct slice name);
 
 #endif

@@ -5,6 +5,7 @@
 #include <uv.h>
 
 #include "acl/acl.h"
+#include "command_refused.h"
 #include "core_private.h"
 #include "deeds.h"
 #include "gate.h"
@@ -13,6 +14,8 @@
 #include "monitor.h"
 #include "nap.h"
 #include "pause.h"
+
+static const char not_in_multi[] = "ERR Command not allowed inside a transaction";
 
 enum verdict {
     DONE, /* answered, queued, or made a unit: off the queue */
@@ -250,7 +253,7 @@ static enum verdict queue_in_multi(struct session *s, struct request *r)
 {
     struct resp_writer w = begin_reply(s);
     if (r->command->flags & CMD_NO_MULTI) {
-        resp_error(&w, "ERR Command not allowed inside a transaction");
+        resp_error(&w, "%s", not_in_multi);
         return refuse(s);
     }
     resp_simple(&w, "QUEUED");
@@ -278,6 +281,10 @@ static enum verdict admit(struct session *s, struct request *r)
     if (!gate_open(s, &w))
         return refuse(s);
     r->command = command_resolve(r->argv, r->argc, &w);
+    if (r->command == NULL && s->multi && command_refused_in_multi(r->argv[0])) {
+        w = begin_reply(s);
+        resp_error(&w, "%s", not_in_multi);
+    }
     if (r->command == NULL || too_long(s, r, &w) || refuse_monitor(s, r, &w))
         return s->units.count ? WAIT : refuse(s);
     const struct acl_verdict v = gate_check(s, r);
