@@ -146,12 +146,49 @@ static struct withheld find_withheld(struct turn *t, struct part *p, struct requ
 
 enum unit_status { UNIT_RAN, UNIT_NEEDS_VALUES, UNIT_NEEDS_WALK, UNIT_LATER };
 
-static void run_command(struct turn *t, struct session *s, struct request *r)
+/* A client that tracks keys, or will have asked for it before this in the same transaction. */
+static void note_reads(struct turn *t, struct part *p, struct request *r)
 {
+    const struct session *s = p->session;
+    struct slice few[16];
+    if (!(r->command->flags & CMD_READONLY) || !(s->tracker.flags & TRACKING_ON || p->later))
+        return;
+    struct slice *keys = few;
+    const size_t n = command_keys(r->command, r->argv, r->argc, few, ARRAY_SIZE(few));
+    if (n > ARRAY_SIZE(few)) {
+        keys = ws_alloc(t->ws, n * sizeof(*keys));
+        command_keys(r->command, r->argv, r->argc, keys, n);
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct effect *e = ws_effect(t->ws, EFFECT_READ, session_db(s));
+        e->key = keys[i];
+        e->part = p;
+        e->caching = p->next->caching;
+    }
+}
+
+static void note_later(struct turn *t, struct part *p, struct request *r)
+{
+    struct effect *e = ws_effect(t->ws, EFFECT_LATER, session_db(p->session));
+    e->part = p;
+    e->request = r;
+    e->reply_at = buf_len(&t->replies);
+    e->protocol = p->session->vars.protocol;
+    p->later = true;
+}
+
+static void run_command(struct turn *t, struct part *p, struct request *r)
+{
+    struct session *s = p->session;
+    if (r->command->flags & CMD_LATER) {
+        note_later(t, p, r);
+        return;
+    }
     struct resp_writer writer = { &t->replies, s->vars.protocol };
     struct call call = make_call(t, s, r, &s->vars);
     call.reply = &writer;
     r->command->run(&call);
+    note_reads(t, p, r);
 }
 
 /* needs_walk: also notes whose, for apply_send_walk. */
@@ -218,7 +255,7 @@ static enum unit_status run_exec(struct turn *t, struct part *p, struct request 
     for (; p->body; p->body = p->body->next) {
         if (needs_walk(t, p->body))
             return UNIT_NEEDS_WALK;
-        run_command(t, s, p->body);
+        run_command(t, p, p->body);
     }
     p->in_exec = false;
     return UNIT_RAN;
@@ -270,7 +307,7 @@ static enum unit_status run_unit(struct turn *t, struct part *p, struct request 
         return run_exec(t, p, r);
     if (needs_walk(t, r))
         return UNIT_NEEDS_WALK;
-    run_command(t, p->session, r);
+    run_command(t, p, r);
     return UNIT_RAN;
 }
 
@@ -281,6 +318,7 @@ static enum unit_status run_part(struct turn *t, struct part *p)
         p->next = p->units.first;
     }
     ws_begin_unit(t->ws, t->now_ms, p->session->identity->id);
+    ws_act_as(t->ws, p->session->id);
     while (p->next) {
         if (!p->in_exec && must_wait(t, p))
             break;
@@ -319,7 +357,10 @@ void apply_send_walk(struct turn *t)
 
 void apply_walked(struct turn *t)
 {
+    const struct walk *walk = t->walk_request->walk;
     t->walk_request->walked = true;
+    if (walk_empties(walk->kind))
+        ws_effect(t->ws, EFFECT_EMPTIED, walk->db);
 }
 
 void apply_rewind(struct turn *t)
@@ -332,6 +373,7 @@ void apply_rewind(struct turn *t)
         p->done = 0;
         p->next = NULL;
         p->in_exec = false;
+        p->later = false;
         p->reply_len = 0;
         p->session->vars = p->vars;
     }

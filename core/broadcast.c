@@ -255,10 +255,21 @@ static int by_bytes(const void *a, const void *b)
     return order ? order : x->given < y->given ? -1 : x->given > y->given;
 }
 
-/* In order of bytes, whatever begins with a prefix follows it directly: neighbours are all that must be compared. */
+/*
+ * In order of bytes, whatever begins with a prefix follows it directly: neighbours are all that must be compared. The empty
+ * prefix, which a client in BCAST mode gets without naming it, may be in use beside others, and overlaps with anything new.
+ */
 bool tracking_overlap(const struct tracker *c, const struct slice *prefixes, size_t count,
                       struct slice *one, struct slice *other, bool *in_use)
 {
+    if (count == 0)
+        return false;
+    if (c->prefixes && c->prefixes->prefix->length == 0) {
+        *one = prefixes[0];
+        *other = SLICE("");
+        *in_use = true;
+        return true;
+    }
     struct candidate *all = mem_alloc((count + tracking_prefixes(c) + 1) * sizeof(*all));
     size_t n = 0;
     for (; n < count; n++)

@@ -8,7 +8,7 @@
 #include <string.h>
 
 static const struct command_group *const groups[] = {
-    &rows_connection, &rows_generic, &rows_server, &rows_string, &rows_transactions,
+    &rows_connection, &rows_generic, &rows_pubsub, &rows_server, &rows_string, &rows_transactions,
 };
 
 enum { ROWS_MAX = 512 };

@@ -162,11 +162,37 @@ void command_needs(const struct call *call)
     }
 }
 
+/* A shard channel stands where a key would, for clients of a cluster; it is none. */
+static bool has_channels_for_keys(const struct command *command)
+{
+    return (command->flags & CMD_PUBSUB) != 0;
+}
+
+size_t command_channels(const struct command *command, const struct slice *argv, uint32_t argc,
+                        struct slice *channels, size_t max, bool *patterns)
+{
+    bool one = slice_eq(slice_of(command->name), SLICE("publish")) ||
+               slice_eq(slice_of(command->name), SLICE("spublish"));
+    size_t count = 0;
+    *patterns = slice_starts_with(slice_of(command->name), SLICE("p")) && !one;
+    if (!has_channels_for_keys(command) || command->name[0] == '\0' ||
+        memchr(command->name, '|', strlen(command->name)) != NULL) {
+        return 0;
+    }
+    for (uint32_t i = 1; i < (one ? 2 : argc); i++) {
+        if (count < max) {
+            channels[count] = argv[i];
+        }
+        count++;
+    }
+    return count;
+}
+
 size_t command_keys(const struct command *command, const struct slice *argv, uint32_t argc,
                     struct slice *keys, size_t max)
 {
     size_t count = 0;
-    if (command->first == 0) {
+    if (command->first == 0 || has_channels_for_keys(command)) {
         return 0;
     }
     uint32_t end = key_end(command, argc);

@@ -28,6 +28,7 @@ struct call {
     struct session *session;
     struct core *core;
     struct resp_writer *reply; /* exactly one reply is written */
+    bool in_multi;             /* a CMD_LATER command that was queued in a transaction */
 };
 
 typedef void command_fn(struct call *call);
@@ -61,6 +62,10 @@ enum command_flag {
     CMD_ALONE =
         1 << 15, /* a unit of its own in a read turn that changes the session when it runs: WATCH */
     CMD_EXEC = 1 << 16, /* dispatch turns the queued commands into one unit */
+    CMD_LATER =
+        1
+        << 17, /* LOCAL, and about what others hear: in a transaction it runs once that has committed */
+    CMD_LISTENER = 1 << 18, /* what a RESP2 client with subscriptions may still do */
 };
 
 /* ACL categories, as Redis names them (@read, @write, …). */
@@ -136,6 +141,13 @@ const struct command *command_at(size_t i);
  */
 void command_needs(const struct call *call);
 
+/*
+ * command_channels gives the arguments that name channels (or patterns: *patterns) of a call, as command_keys gives keys.
+ * Who may use which channel is asked of these.
+ */
+size_t command_channels(const struct command *command, const struct slice *argv, uint32_t argc,
+                        struct slice *channels, size_t max, bool *patterns);
+
 /* call_keys visits the key positions of a call (ACL, COMMAND GETKEYS); returns the count, keys[i] up to max. */
 size_t command_keys(const struct command *command, const struct slice *argv, uint32_t argc,
                     struct slice *keys, size_t max);
@@ -149,5 +161,15 @@ void reply_not_integer(struct call *call);  /* -ERR value is not an integer or o
 /* call_i64 parses argument i or writes reply_not_integer and returns false. */
 MUST_CHECK bool call_i64(struct call *call, uint32_t i, int64_t *out);
 bool call_arg_is(const struct call *call, uint32_t i, const char *word); /* case-insensitive */
+
+/*
+ * call_event declares a keyspace event of the call's database, as Redis does after the change (ws_event). The key is an
+ * argument, or lives as long as one.
+ */
+static inline void call_event(const struct call *call, uint32_t event, const char *name,
+                              struct slice key)
+{
+    ws_event(call->ws, event, name, call->db, key);
+}
 
 #endif

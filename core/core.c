@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "core_private.h"
+#include "events.h"
+#include "exchange.h"
 #include "expiry.h"
 #include "lanes.h"
 #include "link_server.h"
@@ -47,6 +49,69 @@ bool core_key_counts(const struct core *core, size_t index, struct core_key_coun
 bool core_gateway_stat(const struct core *core, size_t index, struct slice *name, int64_t *value)
 {
     return link_stat(core->links, index, name, value);
+}
+
+/* --- events ---------------------------------------------------------------------------------- */
+
+const struct pubsub *core_pubsub(const struct core *core)
+{
+    return events_pubsub(core->events);
+}
+
+struct tracking_figures core_tracking(const struct core *core)
+{
+    return events_tracking(core->events);
+}
+
+struct core_exchange core_exchange(const struct core *core)
+{
+    const struct exchange_figures f = exchange_figures(core->exchange);
+    return (struct core_exchange){ f.peers, f.sent, f.received, f.dropped, f.lost };
+}
+
+uint32_t core_notify_events(const struct core *core)
+{
+    return events_notify(core->events);
+}
+
+void core_set_notify_events(struct core *core, uint32_t flags)
+{
+    events_set_notify(core->events, flags);
+}
+
+int64_t core_tracking_max_keys(const struct core *core)
+{
+    return (int64_t)events_tracking_limit(core->events);
+}
+
+void core_set_tracking_max_keys(struct core *core, int64_t keys)
+{
+    events_set_tracking_limit(core->events, (size_t)keys);
+}
+
+struct core_output_limit core_push_limit(const struct core *core)
+{
+    return core->push_limit;
+}
+
+void core_set_push_limit(struct core *core, struct core_output_limit limit)
+{
+    core->push_limit = limit;
+}
+
+/* Keyspaces other than the common one come with the ACL that names them. */
+struct slice core_keyspace_name(const struct core *core, uint32_t keyspace)
+{
+    (void)core;
+    (void)keyspace;
+    return SLICE("");
+}
+
+bool core_keyspace_number(const struct core *core, struct slice name, uint32_t *out)
+{
+    (void)core;
+    *out = 0;
+    return name.len == 0;
 }
 
 /* --- sessions ------------------------------------------------------------------------------- */

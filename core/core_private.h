@@ -13,6 +13,8 @@ struct cache;
 struct lanes;
 struct link_server;
 struct expiry;
+struct events;
+struct exchange;
 
 struct core {
     uv_loop_t *loop;
@@ -24,6 +26,9 @@ struct core {
     uint64_t hash_seed; /* of all working sets */
     struct link_server *links;
     struct expiry *expiry;
+    struct events *events;
+    struct exchange *exchange;
+    struct core_output_limit push_limit;
     struct session *first_session; /* in order of id */
     struct session *last_session;
     uint64_t last_session_id;
@@ -34,5 +39,9 @@ struct core {
 
 void core_add_session(struct core *core, struct session *s);
 void core_remove_session(struct core *core, struct session *s);
+
+/* What this core calls a keyspace, and what it is called everywhere; false: nobody here is in it. */
+struct slice core_keyspace_name(const struct core *core, uint32_t keyspace);
+bool core_keyspace_number(const struct core *core, struct slice name, uint32_t *out);
 
 #endif

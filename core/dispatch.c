@@ -28,8 +28,20 @@ static void send_reply(struct session *s)
     link_reply(s, buf_slice(&s->core->scratch), 1);
 }
 
+/*
+ * CLIENT CACHING is about the next command, or the next transaction: whatever else comes takes it. It may be several
+ * CLIENT commands ahead.
+ */
+static void take_caching(struct session *s, struct request *r)
+{
+    r->caching = s->tracker.flags & TRACKING_CACHING;
+    if (s->multi == NULL && !slice_eq_nocase(r->argv[0], SLICE("client")))
+        s->tracker.flags &= ~(uint32_t)TRACKING_CACHING;
+}
+
 static void drop_request(struct session *s)
 {
+    take_caching(s, s->queue.first);
     request_free(request_pop(&s->queue));
 }
 
@@ -58,9 +70,9 @@ static void run_at_once(struct session *s, struct request *r)
         .reply = &writer,
     };
     r->command->run((struct call *)&call);
-    send_reply(s);
     if (s->life != SESSION_GONE)
-        link_publish_state(s);
+        link_publish_state(s); /* before the client can know that it changed */
+    send_reply(s);
     drop_request(s);
 }
 
@@ -108,6 +120,7 @@ static bool too_long(const struct session *s, const struct request *r, struct re
 static void make_unit(struct session *s, struct request *r)
 {
     r = request_pop(&s->queue);
+    take_caching(s, r);
     s->unit_writes += r->writes;
     request_push(&s->units, r);
 }
@@ -168,7 +181,22 @@ static enum verdict queue_in_multi(struct session *s, struct request *r)
     return DONE;
 }
 
-/* admit is the list of gates, in order: name and arity, limits, transaction, then by kind. */
+static enum verdict only_listens(struct session *s, const struct request *r)
+{
+    struct resp_writer w = begin_reply(s);
+    const bool exec = r->command->flags & CMD_EXEC; /* it is as if it had ended a transaction */
+    resp_error(
+        &w,
+        "%s Can't execute '%s': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET "
+        "are allowed in this context",
+        exec ? "EXECABORT Transaction discarded because of:" : "ERR", r->command->name);
+    return refuse(s);
+}
+
+/*
+ * admit is the list of gates, in order: name and arity, limits, what a subscriber may do, transaction, then by kind. Who
+ * may use which channels (command_channels) belongs with who may use which commands and keys: behind the limits.
+ */
 static enum verdict admit(struct session *s, struct request *r)
 {
     struct resp_writer w = begin_reply(s);
@@ -178,6 +206,8 @@ static enum verdict admit(struct session *s, struct request *r)
     r->writes = r->command->flags & CMD_WRITE;
     r->walks = r->command->walk != NULL;
     s->last_command = r->command;
+    if (session_only_listens(s) && !(r->command->flags & CMD_LISTENER))
+        return s->units.count ? WAIT : only_listens(s, r);
     if (r->command->flags & CMD_EXEC)
         return exec(s, r);
     if (s->multi && !(r->command->flags & CMD_IN_MULTI))

@@ -19,6 +19,7 @@ struct request {
     bool writes;   /* it, or its body, may change entries */
     bool walks;
     bool walked;   /* the walk has its answer */
+    bool caching;  /* CLIENT CACHING was about it */
     bool snapshot; /* its parts need one snapshot that a single statement cannot give */
     struct slice argv[];
 };

@@ -68,10 +68,17 @@ struct session {
     struct buf assembling;     /* a request that comes in several frames */
     struct multi *multi;       /* NULL outside MULTI */
     struct watch *watches;
+    struct subscriber subscriber;
+    struct tracker tracker;
 
     struct buf out;        /* replies that wait for credit */
     uint32_t out_answered; /* requests that they complete */
     int64_t credit;        /* reply bytes that the gateway will still take */
+    struct buf held;       /* pushes that must follow the reply that is being made */
+    bool holds;            /* there is such a reply */
+    bool cut;              /* it does not read what it is sent: closed with the next flush */
+    uint64_t
+        behind_ms; /* monotonic, since when `out` is over the soft limit of pushes; 0: it is not */
 
     int64_t opened_ms; /* unix ms */
     uint64_t last_ms;  /* monotonic, of the last request */
@@ -86,7 +93,7 @@ void session_free(struct session *s);
 
 /* session_restore sets what a STATE record says; false when it is malformed. */
 bool session_restore(struct session *s, struct slice state);
-/* session_write_state builds the record; returns whether the state is pinned (cannot be carried over). */
-bool session_write_state(const struct session *s, struct buf *out);
+/* session_write_state builds the record; returns the frame's flags: PINNED (it cannot be carried over), LISTENS. */
+uint8_t session_write_state(const struct session *s, struct buf *out);
 
 #endif

@@ -38,11 +38,20 @@ command_fn run_ping, run_echo, run_hello, run_auth, run_select, run_quit, run_re
 command_fn run_client_help, run_client_id, run_client_info, run_client_list, run_client_getname,
     run_client_setname, run_client_setinfo;
 
+/* tracking.c */
+command_fn run_client_tracking, run_client_caching, run_client_getredir, run_client_trackinginfo;
+
+/* pubsub.c */
+command_fn run_subscribe, run_psubscribe, run_ssubscribe;
+command_fn run_unsubscribe, run_punsubscribe, run_sunsubscribe, run_publish, run_spublish;
+command_fn run_pubsub_channels, run_pubsub_shardchannels, run_pubsub_numsub, run_pubsub_shardnumsub,
+    run_pubsub_numpat, run_pubsub_help;
+
 /* transactions.c */
 command_fn run_multi, run_exec, run_discard, run_watch, run_unwatch;
 
 /* server.c, info.c, config.c */
-command_fn run_time, run_info, run_config_get, run_config_help;
+command_fn run_time, run_info, run_config_get, run_config_set, run_config_help;
 
 /* introspection.c */
 command_fn run_command, run_command_count, run_command_docs, run_command_getkeys, run_command_help,

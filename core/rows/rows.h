@@ -32,7 +32,7 @@ struct command_group {
     size_t count;
 };
 
-extern const struct command_group rows_connection, rows_generic, rows_server, rows_string,
-    rows_transactions;
+extern const struct command_group rows_connection, rows_generic, rows_pubsub, rows_server,
+    rows_string, rows_transactions;
 
 #endif

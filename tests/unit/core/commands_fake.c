@@ -17,6 +17,8 @@ struct session {
     bool quit;
     size_t watched;
     int64_t watched_revision;
+    struct subscriber subscriber;
+    struct tracker tracker;
 };
 
 struct core {
@@ -24,6 +26,11 @@ struct core {
     struct core_metrics metrics;
     struct session *session;
     int64_t now_ms;
+    struct pubsub *pubsub;
+    struct tracking *tracking;
+    uint32_t notify;
+    int64_t tracking_max_keys;
+    struct core_output_limit push_limit;
 };
 
 struct fake {
@@ -203,6 +210,118 @@ void session_reset(struct session *s)
     s->vars = (struct session_vars){ .protocol = 2 };
     memset(s->names, 0, sizeof(s->names));
     session_discard_multi(s);
+    pubsub_leave(container_of(s, struct fake, session)->core.pubsub, &s->subscriber);
+    session_untrack(s);
+}
+
+/* --- subscriptions and tracking: the real tables; nobody is sent anything ----------------------- */
+
+static void ignore_message(void *arg, struct subscriber *s, struct slice pattern)
+{
+    (void)arg;
+    (void)s;
+    (void)pattern;
+}
+
+static void ignore_keys(void *arg, struct tracker *c, const struct slice *keys, size_t count)
+{
+    (void)arg;
+    (void)c;
+    (void)keys;
+    (void)count;
+}
+
+size_t core_publish(struct core *core, uint32_t keyspace, enum pubsub_kind kind,
+                    struct slice channel, struct slice message)
+{
+    (void)message;
+    return pubsub_each(core->pubsub, kind, keyspace, channel, ignore_message, NULL);
+}
+
+const struct pubsub *core_pubsub(const struct core *core)
+{
+    return core->pubsub;
+}
+
+struct tracking_figures core_tracking(const struct core *core)
+{
+    return tracking_figures(core->tracking);
+}
+
+struct core_exchange core_exchange(const struct core *core)
+{
+    (void)core;
+    return (struct core_exchange){ .peers = 1 };
+}
+
+uint32_t core_notify_events(const struct core *core)
+{
+    return core->notify;
+}
+
+void core_set_notify_events(struct core *core, uint32_t flags)
+{
+    core->notify = flags;
+}
+
+int64_t core_tracking_max_keys(const struct core *core)
+{
+    return core->tracking_max_keys;
+}
+
+void core_set_tracking_max_keys(struct core *core, int64_t keys)
+{
+    core->tracking_max_keys = keys;
+}
+
+struct core_output_limit core_push_limit(const struct core *core)
+{
+    return core->push_limit;
+}
+
+void core_set_push_limit(struct core *core, struct core_output_limit limit)
+{
+    core->push_limit = limit;
+}
+
+bool session_subscribe(struct session *s, enum pubsub_kind kind, struct slice name)
+{
+    struct fake *f = container_of(s, struct fake, session);
+    return pubsub_subscribe(f->core.pubsub, &s->subscriber, kind, s->vars.keyspace, name);
+}
+
+bool session_unsubscribe(struct session *s, enum pubsub_kind kind, struct slice name)
+{
+    struct fake *f = container_of(s, struct fake, session);
+    return pubsub_unsubscribe(f->core.pubsub, &s->subscriber, kind, s->vars.keyspace, name);
+}
+
+const struct subscriber *session_subscriber(const struct session *s)
+{
+    return &s->subscriber;
+}
+
+bool session_only_listens(const struct session *s)
+{
+    return s->vars.protocol == 2 && pubsub_count(&s->subscriber) > 0;
+}
+
+void session_track(struct session *s, uint32_t flags, uint64_t redirect,
+                   const struct slice *prefixes, size_t count)
+{
+    struct fake *f = container_of(s, struct fake, session);
+    tracking_start(f->core.tracking, &s->tracker, session_id(s), s->vars.keyspace, flags, redirect,
+                   prefixes, count);
+}
+
+void session_untrack(struct session *s)
+{
+    tracking_stop(container_of(s, struct fake, session)->core.tracking, &s->tracker);
+}
+
+struct tracker *session_tracker(struct session *s)
+{
+    return &s->tracker;
 }
 
 /* --- the fake --------------------------------------------------------------------------------- */
@@ -216,6 +335,10 @@ struct fake *fake_new(void)
     f->core = (struct core){
         .options = { .max_key = 2000, .max_value = 16 << 20, .databases = 16, .pool_size = 4 },
         .session = &f->session,
+        .pubsub = pubsub_new(),
+        .tracking = tracking_new(0, ignore_keys, NULL),
+        .tracking_max_keys = 1000000,
+        .push_limit = { 32 << 20, 8 << 20, 60000 },
     };
     f->session.vars.protocol = 2;
     f->session.watched_revision = -1;
@@ -234,6 +357,10 @@ struct fake *fake_new(void)
 
 void fake_free(struct fake *f)
 {
+    pubsub_leave(f->core.pubsub, &f->session.subscriber);
+    tracking_stop(f->core.tracking, &f->session.tracker);
+    pubsub_free(f->core.pubsub);
+    tracking_free(f->core.tracking);
     working_set_free(f->ws);
     working_set_free(f->memory);
     buf_release(&f->reply);

@@ -296,6 +296,7 @@ static void test_overlaps(void **state)
         { "", { "x" }, "x", "", true },
         { "x", { "" }, "", "x", true },
         { "b", { "a", "c" }, NULL, NULL, false },
+        { "b", { NULL }, NULL, NULL, false },
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         struct slice given[3];
@@ -316,6 +317,21 @@ static void test_overlaps(void **state)
         }
         tracking_stop(w->t, &w->clients[0]);
     }
+}
+
+/* TRACKING ON BCAST without a prefix adds all keys to the prefixes that there are. */
+static void test_all_keys_beside_prefixes(void **state)
+{
+    struct world *w = *state;
+    struct slice one;
+    struct slice other;
+    bool in_use = false;
+    start_prefix(w, 0, 0, "a");
+    start(w, 0, TRACKING_BCAST);
+    assert_int_equal(tracking_prefixes(&w->clients[0]), 2);
+    assert_false(tracking_overlap(&w->clients[0], NULL, 0, &one, &other, &in_use));
+    assert_true(tracking_overlap(&w->clients[0], &SLICE("x"), 1, &one, &other, &in_use));
+    assert_true(slice_eq(one, SLICE("x")) && other.len == 0 && in_use);
 }
 
 static void collect(void *arg, struct slice prefix)
@@ -356,6 +372,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_many_clients_of_one_key, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many_keys, setup, teardown),
         cmocka_unit_test_setup_teardown(test_overlaps, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_all_keys_beside_prefixes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_prefixes_in_order, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
