@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "gate.h"
+
 /* --- needs --------------------------------------------------------------------------------- */
 
 static struct call make_call(struct turn *t, struct session *s, struct request *r,
@@ -24,24 +26,18 @@ static struct call make_call(struct turn *t, struct session *s, struct request *
     };
 }
 
-/* A SELECT inside a transaction moves the keys that follow it. */
-static void follow_select(const struct request *r, struct session_vars *vars)
-{
-    int64_t number;
-    if (r->command->flags & CMD_SELECT && slice_to_i64(r->argv[1], &number) == ERR_OK &&
-        number >= 0 && number < UINT16_MAX)
-        vars->db_number = (uint32_t)number;
-}
-
 static void declare_command(struct turn *t, struct session *s, struct request *r,
                             struct session_vars *vars)
 {
-    follow_select(r, vars);
+    if (r->verdict.denial != ACL_ALLOWED)
+        return;
+    /* inside a transaction it moves the keys that follow it */
+    request_follow_select(r, t->core->options.databases, &vars->db_number);
     if (r->command->flags & CMD_LOCAL)
         return;
     const struct call call = make_call(t, s, r, vars);
     command_needs(&call);
-    if (r->command->walk == NULL)
+    if (r->command->walk == NULL || t->declared)
         return;
     r->walked = false;
     r->walk = ws_alloc(t->ws, sizeof(*r->walk));
@@ -86,6 +82,7 @@ void apply_declare(struct turn *t)
     for (size_t i = 0; i < t->part_count; i++)
         declare_part(t, &t->parts[i]);
     declare_blind_writes(t);
+    t->declared = true;
 }
 
 bool apply_has_loads(const struct turn *t)
@@ -142,6 +139,13 @@ static struct withheld find_withheld(struct turn *t, struct part *p, struct requ
     return found;
 }
 
+static void refuse_values(struct turn *t, const struct part *p, size_t bytes)
+{
+    struct resp_writer writer = { &t->replies, p->session->vars.protocol };
+    resp_error(&writer, "ERR the values of this command have %zu bytes together, the most is %d",
+               bytes, UNIT_LOAD_MAX);
+}
+
 /* --- running ------------------------------------------------------------------------------ */
 
 enum unit_status { UNIT_RAN, UNIT_NEEDS_VALUES, UNIT_NEEDS_WALK, UNIT_LATER };
@@ -180,11 +184,15 @@ static void note_later(struct turn *t, struct part *p, struct request *r)
 static void run_command(struct turn *t, struct part *p, struct request *r)
 {
     struct session *s = p->session;
+    struct resp_writer writer = { &t->replies, s->vars.protocol };
+    if (r->verdict.denial != ACL_ALLOWED) {
+        gate_reply_denied(s, r, p->in_exec, &writer);
+        return;
+    }
     if (r->command->flags & CMD_LATER) {
         note_later(t, p, r);
         return;
     }
-    struct resp_writer writer = { &t->replies, s->vars.protocol };
     struct call call = make_call(t, s, r, &s->vars);
     call.reply = &writer;
     r->command->run(&call);
@@ -194,7 +202,8 @@ static void run_command(struct turn *t, struct part *p, struct request *r)
 /* needs_walk: also notes whose, for apply_send_walk. */
 static bool needs_walk(struct turn *t, struct request *r)
 {
-    if (r->command->walk == NULL || r->walked || r->walk->kind == WALK_NONE)
+    if (r->command->walk == NULL || r->verdict.denial != ACL_ALLOWED || r->walked ||
+        r->walk->kind == WALK_NONE)
         return false;
     t->walk_request = r;
     return true;
@@ -234,6 +243,21 @@ static void pin_absences(struct turn *t, struct part *p, struct request *r)
     ws_observe(t->ws, NULL, NULL);
 }
 
+/*
+ * Behind a SWAPDB other values stand in the keys' places than were counted when the transaction began; what is too much
+ * then is refused in its place, as nothing of a transaction can wait for another turn. UNIT_LATER: it was.
+ */
+static enum unit_status check_swapped(struct turn *t, struct part *p)
+{
+    const struct withheld found = find_withheld(t, p, p->body);
+    if (found.bytes == 0)
+        return UNIT_RAN;
+    if (store_loaded(t->store) + found.bytes <= UNIT_LOAD_MAX)
+        return UNIT_NEEDS_VALUES;
+    refuse_values(t, p, found.bytes);
+    return UNIT_LATER;
+}
+
 static enum unit_status run_exec(struct turn *t, struct part *p, struct request *r)
 {
     struct session *s = p->session;
@@ -255,7 +279,11 @@ static enum unit_status run_exec(struct turn *t, struct part *p, struct request 
     for (; p->body; p->body = p->body->next) {
         if (needs_walk(t, p->body))
             return UNIT_NEEDS_WALK;
-        run_command(t, p, p->body);
+        const enum unit_status values = t->swapped ? check_swapped(t, p) : UNIT_RAN;
+        if (values == UNIT_NEEDS_VALUES)
+            return values;
+        if (values == UNIT_RAN)
+            run_command(t, p, p->body);
     }
     p->in_exec = false;
     return UNIT_RAN;
@@ -281,10 +309,7 @@ static enum unit_status check_values(struct turn *t, struct part *p, struct requ
         return UNIT_LATER;
     }
     if (found.bytes > UNIT_LOAD_MAX) {
-        struct resp_writer writer = { &t->replies, p->session->vars.protocol };
-        resp_error(&writer,
-                   "ERR the values of this command have %zu bytes together, the most is %d",
-                   found.bytes, UNIT_LOAD_MAX);
+        refuse_values(t, p, found.bytes);
         return UNIT_LATER;
     }
     const bool first = t->part == 0 && p->done == 0;
@@ -355,12 +380,15 @@ void apply_send_walk(struct turn *t)
     store_walk(t->store, t->walk_request->walk);
 }
 
-void apply_walked(struct turn *t)
+bool apply_walked(struct turn *t)
 {
     const struct walk *walk = t->walk_request->walk;
     t->walk_request->walked = true;
+    const bool swapped = walk->kind == WALK_SWAP;
+    t->swapped = t->swapped || swapped;
     if (walk_empties(walk->kind))
         ws_effect(t->ws, EFFECT_EMPTIED, walk->db);
+    return swapped;
 }
 
 void apply_rewind(struct turn *t)
@@ -368,6 +396,8 @@ void apply_rewind(struct turn *t)
     buf_clear(&t->replies);
     t->part = 0;
     t->withheld_count = 0;
+    t->declared = false;
+    t->swapped = false;
     for (size_t i = 0; i < t->part_count; i++) {
         struct part *p = &t->parts[i];
         p->done = 0;

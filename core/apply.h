@@ -83,8 +83,11 @@ struct turn {
     bool begun;          /* inside BEGIN */
     bool snapshot;       /* a read turn with one snapshot */
     bool snapshot_units; /* some unit asks for that */
+    bool exclusive;      /* some unit asks that no other write turn be under way */
     bool wants_snapshot; /* units were put back for a later turn with one */
     bool walk_saved;     /* dirty entries were saved ahead of the walk */
+    bool declared;       /* needs are declared and walks made; visiting them again makes none */
+    bool swapped;        /* a SWAPDB was carried out: entries were loaded again behind it */
     enum refused refused;
     char error[256];
     unsigned restarts;
@@ -103,7 +106,8 @@ bool apply_has_loads(const struct turn *t);
 bool apply_has_dirty(const struct turn *t);
 enum apply_status apply_run(struct turn *t); /* runs units from where it stopped */
 void apply_send_walk(struct turn *t);
-void apply_walked(struct turn *t); /* the walk that was sent has its answer */
+/* apply_walked: the walk that was sent has its answer. True when entries must be loaded again before apply goes on. */
+bool apply_walked(struct turn *t);
 void apply_rewind(struct turn *t); /* back to the start: replies dropped, sessions as before */
 
 #endif

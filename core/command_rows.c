@@ -8,44 +8,72 @@
 #include <string.h>
 
 static const struct command_group *const groups[] = {
-    &rows_connection, &rows_generic, &rows_pubsub, &rows_server, &rows_string, &rows_transactions,
+    &rows_acl,    &rows_bitmap,    &rows_connection, &rows_generic, &rows_hyperloglog,
+    &rows_pubsub, &rows_scripting, &rows_server,     &rows_string,  &rows_transactions,
 };
-
-enum { ROWS_MAX = 512 };
 
 /*
  * The one exception to "no mutable globals" beside the log level: C cannot sort constants that are in several files, and
  * to pass a table to whatever looks a name up would say that there could be two. Filled before main, then never written.
+ *
+ *     [0, top_count) the commands, sorted by name · [top_count, id_count) the subcommands, container by container
  */
-static const struct command *by_name[ROWS_MAX];
-static size_t row_count;
+static struct command table[COMMAND_IDS_MAX];
+static size_t top_count;
+static size_t id_count;
 
 static int compare_rows(const void *a, const void *b)
 {
-    const struct command *x = *(const struct command *const *)a;
-    const struct command *y = *(const struct command *const *)b;
-    return strcmp(x->name, y->name);
+    return strcmp(((const struct command *)a)->name, ((const struct command *)b)->name);
 }
 
-__attribute__((constructor)) static void sort_rows(void)
+/* add_rows copies rows to the end of the table and returns where they are. */
+static const struct command *add_rows(const struct command *rows, size_t count)
+{
+    if (id_count + count > COMMAND_IDS_MAX) {
+        abort();
+    }
+    struct command *to = &table[id_count];
+    memcpy(to, rows, count * sizeof(*rows));
+    id_count += count;
+    return to;
+}
+
+__attribute__((constructor)) static void fill_table(void)
 {
     for (size_t g = 0; g < ARRAY_SIZE(groups); g++) {
-        if (row_count + groups[g]->count > ROWS_MAX) {
-            abort();
-        }
-        for (size_t i = 0; i < groups[g]->count; i++) {
-            by_name[row_count++] = &groups[g]->rows[i];
+        add_rows(groups[g]->rows, groups[g]->count);
+    }
+    top_count = id_count;
+    qsort(table, top_count, sizeof(table[0]), compare_rows);
+    for (size_t i = 0; i < top_count; i++) {
+        if (table[i].subcommands != NULL) {
+            table[i].subcommands = add_rows(table[i].subcommands, table[i].subcommand_count);
         }
     }
-    qsort(by_name, row_count, sizeof(by_name[0]), compare_rows);
 }
 
 size_t command_count(void)
 {
-    return row_count;
+    return top_count;
 }
 
 const struct command *command_at(size_t i)
 {
-    return by_name[i];
+    return &table[i];
+}
+
+size_t command_id(const struct command *command)
+{
+    return (size_t)(command - table);
+}
+
+size_t command_id_count(void)
+{
+    return id_count;
+}
+
+const struct command *command_by_id(size_t id)
+{
+    return &table[id];
 }

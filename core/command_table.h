@@ -40,6 +40,12 @@ typedef void command_fn(struct call *call);
  */
 typedef void command_needs_fn(const struct call *call);
 typedef void command_walk_fn(const struct call *call, struct walk *walk);
+/*
+ * A keys function finds the keys of rows whose key positions depend on the arguments (MSETEX's numkeys, SORT's STORE): it
+ * returns how many there are and fills in the first `max`; 0 where the arguments are bad.
+ */
+typedef size_t command_keys_fn(const struct slice *argv, uint32_t argc, struct slice *keys,
+                               size_t max);
 
 enum command_flag {
     CMD_WRITE = 1 << 0,    /* may change entries: runs in the write lane */
@@ -62,10 +68,17 @@ enum command_flag {
     CMD_ALONE =
         1 << 15, /* a unit of its own in a read turn that changes the session when it runs: WATCH */
     CMD_EXEC = 1 << 16, /* dispatch turns the queued commands into one unit */
+    CMD_WRITES_BACK =
+        1
+        << 17, /* shown as a reader, as Redis does, but keeps what it found out: runs in the write lane */
+    CMD_OWN_LIMIT =
+        1 << 18, /* an argument holds a value in a wrapping: it checks the length itself */
+    CMD_EXCLUSIVE =
+        1 << 19, /* no other write turn is under way, on any core, while it runs: SWAPDB */
     CMD_LATER =
         1
-        << 17, /* LOCAL, and about what others hear: in a transaction it runs once that has committed */
-    CMD_LISTENER = 1 << 18, /* what a RESP2 client with subscriptions may still do */
+        << 20, /* LOCAL, and about what others hear: in a transaction it runs once that has committed */
+    CMD_LISTENER = 1 << 21, /* what a RESP2 client with subscriptions may still do */
 };
 
 /* ACL categories, as Redis names them (@read, @write, …). */
@@ -86,17 +99,40 @@ enum command_category {
     CAT_TRANSACTION = 1 << 13,
     CAT_BLOCKING = 1 << 14,
     CAT_SCRIPTING = 1 << 15,
+    CAT_SORTEDSET = 1 << 16,
+    CAT_LIST = 1 << 17,
+    CAT_HASH = 1 << 18,
+    CAT_GEO = 1 << 19,
+    CAT_STREAM = 1 << 20,
+};
+
+/*
+ * What a command does with a key, as Redis's key specs say it: one of the first four, and any of the next four. For the ACL,
+ * ACCESS is reading and each of UPDATE, INSERT, DELETE is writing; without any of them it only asks whether the key is there.
+ */
+enum key_access {
+    KEY_RO = 1 << 0,
+    KEY_RW = 1 << 1,
+    KEY_OW = 1 << 2,
+    KEY_RM = 1 << 3,
+    KEY_ACCESS = 1 << 4,
+    KEY_UPDATE = 1 << 5,
+    KEY_INSERT = 1 << 6,
+    KEY_DELETE = 1 << 7,
+    KEY_VARIABLE = 1 << 8, /* this is the most; the arguments may make it less */
 };
 
 /*
  * name            lower case
  * arity           as in COMMAND INFO: the name counts; negative: at least
  * flags           enum command_flag
- * first,last,step key positions as in COMMAND INFO; 0,0,0: no keys
+ * first,last,step key positions as in COMMAND INFO; 0,0,0: no keys, or only a keys function knows
+ * first_access,   enum key_access of the first key, and of the others; 0: what CMD_WRITE or its absence says.
+ * rest_access     Read by command_key_access
  * need            what must be known of those keys before it runs (NEED_NOTHING: a blind write)
  * categories      enum command_category
  * run             the function; NULL for a pure container of subcommands
- * needs, walk     see above; NULL for most
+ * needs, walk, keys   see above; NULL for most; a row with a keys function and keys has a needs function too
  * subcommands     rows of "client", "config", …, named "client|list"; looked up by argv[1]. A container may have a
  *                 run of its own, for the bare command (COMMAND)
  * summary, since, group, syntax   COMMAND DOCS; `syntax` is the argument list in the notation of redis.io:
@@ -107,11 +143,13 @@ struct command {
     int arity;
     uint32_t flags;
     int first, last, step;
+    uint16_t first_access, rest_access;
     enum entry_need need;
     uint32_t categories;
     command_fn *run;
     command_needs_fn *needs;
     command_walk_fn *walk;
+    command_keys_fn *keys;
     const struct command *subcommands;
     size_t subcommand_count;
     const char *summary;
@@ -136,21 +174,29 @@ const struct command *command_resolve(const struct slice *argv, uint32_t argc,
 size_t command_count(void);
 const struct command *command_at(size_t i);
 
+/* Each row, a subcommand's too, has a number: the first are those of command_at, then come all subcommands. */
+enum { COMMAND_IDS_MAX = 512 };
+size_t command_id(const struct command *command);
+size_t command_id_count(void);
+const struct command *command_by_id(size_t id);
+/* command_find_name finds "get", and "config|get" for a subcommand; NULL if unknown. */
+const struct command *command_find_name(struct slice name);
+
 /*
  * command_needs declares the needs of a call to its working set: the row's needs function, or its key positions.
  */
 void command_needs(const struct call *call);
 
-/*
- * command_channels gives the arguments that name channels (or patterns: *patterns) of a call, as command_keys gives keys.
- * Who may use which channel is asked of these.
- */
-size_t command_channels(const struct command *command, const struct slice *argv, uint32_t argc,
-                        struct slice *channels, size_t max, bool *patterns);
-
-/* call_keys visits the key positions of a call (ACL, COMMAND GETKEYS); returns the count, keys[i] up to max. */
+/* command_keys finds the key positions of a call (ACL, COMMAND GETKEYS); returns the count, keys[i] up to max. */
 size_t command_keys(const struct command *command, const struct slice *argv, uint32_t argc,
                     struct slice *keys, size_t max);
+/*
+ * command_key_access returns enum key_access of key number i (from 0), the most that the command may do with it;
+ * command_key_access_of what it does with it in this call.
+ */
+uint32_t command_key_access(const struct command *command, size_t i);
+uint32_t command_key_access_of(const struct command *command, const struct slice *argv,
+                               uint32_t argc, size_t i);
 
 bool command_arity_ok(const struct command *command, uint32_t argc);
 

@@ -41,6 +41,20 @@ int64_t core_now_ms(const struct core *core)
     return (int64_t)(uv_hrtime() / 1000000) + core->clock_offset;
 }
 
+void core_note_use(struct core *core, uint32_t db, struct slice key, int64_t now_ms,
+                   int64_t used_ms)
+{
+    const uint64_t hash = slice_hash(key, db);
+    core->uses[hash % USES] = (struct use){ hash, now_ms, used_ms };
+}
+
+int64_t core_last_used(const struct core *core, uint32_t db, struct slice key, int64_t modified_at)
+{
+    const uint64_t hash = slice_hash(key, db);
+    const struct use *use = &core->uses[hash % USES];
+    return use->hash == hash && use->noted_ms >= modified_at ? use->used_ms : modified_at;
+}
+
 bool core_key_counts(const struct core *core, size_t index, struct core_key_count *out)
 {
     return expiry_key_count(core->expiry, index, out);
@@ -99,21 +113,6 @@ void core_set_push_limit(struct core *core, struct core_output_limit limit)
     core->push_limit = limit;
 }
 
-/* Keyspaces other than the common one come with the ACL that names them. */
-struct slice core_keyspace_name(const struct core *core, uint32_t keyspace)
-{
-    (void)core;
-    (void)keyspace;
-    return SLICE("");
-}
-
-bool core_keyspace_number(const struct core *core, struct slice name, uint32_t *out)
-{
-    (void)core;
-    *out = 0;
-    return name.len == 0;
-}
-
 /* --- sessions ------------------------------------------------------------------------------- */
 
 void core_add_session(struct core *core, struct session *s)
@@ -139,6 +138,24 @@ void core_remove_session(struct core *core, struct session *s)
     else
         core->last_session = s->all.prev;
     core->metrics.sessions_now--;
+}
+
+void core_add_watcher(struct core *core, struct session *s)
+{
+    s->watching = (struct session_link){ .next = core->first_watcher };
+    if (core->first_watcher)
+        core->first_watcher->watching.prev = s;
+    core->first_watcher = s;
+}
+
+void core_remove_watcher(struct core *core, struct session *s)
+{
+    if (s->watching.prev)
+        s->watching.prev->watching.next = s->watching.next;
+    else
+        core->first_watcher = s->watching.next;
+    if (s->watching.next)
+        s->watching.next->watching.prev = s->watching.prev;
 }
 
 void core_each_session(struct core *core, void (*visit)(struct session *s, void *arg), void *arg)

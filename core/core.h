@@ -9,6 +9,7 @@
 #include "pubsub.h"
 #include "tracking.h"
 
+struct acl;
 struct core;
 struct session;
 
@@ -21,6 +22,7 @@ struct core_options {
     int64_t cache_size; /* bytes; 0: none */
     int64_t store_timeout_ms;
     const char *socket_path;
+    const char *acl_file; /* NULL: none, and everybody may do everything */
 };
 const struct core_options *core_options(const struct core *core);
 
@@ -47,8 +49,20 @@ struct slice core_database_version(const struct core *core); /* PostgreSQL's ser
 struct cache_figures core_cache(const struct core *core);
 int64_t core_now_ms(const struct core *core); /* unix ms on the database's clock */
 
-/* core_key_counts: INFO keyspace, at most 10 s old: keys and keys with expiry of a database; false past the last. */
+/*
+ * core_note_use remembers that a key was used, at used_ms, by a command that is no write (TOUCH). core_last_used returns
+ * the time of the last use after a key's last write, or that write's. This core's memory alone, and a short one: a hint.
+ */
+void core_note_use(struct core *core, uint32_t db, struct slice key, int64_t now_ms,
+                   int64_t used_ms);
+int64_t core_last_used(const struct core *core, uint32_t db, struct slice key, int64_t modified_at);
+
+/*
+ * core_key_counts: INFO keyspace, at most 10 s old: keys and keys with expiry of each database that has any, whichever
+ * keyspace it belongs to; false past the last.
+ */
 struct core_key_count {
+    uint32_t keyspace;
     uint32_t db_number;
     int64_t keys;
     int64_t expires;
@@ -58,6 +72,8 @@ bool core_key_counts(const struct core *core, size_t index, struct core_key_coun
 /* core_each_session visits all sessions in order of their ids. */
 void core_each_session(struct core *core, void (*visit)(struct session *s, void *arg), void *arg);
 struct session *core_find_session(struct core *core, uint64_t id);
+
+/* --- what clients hear ------------------------------------------------------------------------- */
 
 /*
  * core_publish gives a message to the keyspace's subscribers, here and on other cores; returns how many heard it here.
@@ -91,6 +107,27 @@ struct core_output_limit {
 };
 struct core_output_limit core_push_limit(const struct core *core);
 void core_set_push_limit(struct core *core, struct core_output_limit limit);
+
+/* --- the ACL --------------------------------------------------------------------------------- */
+
+struct acl *core_acl(struct core *core);
+
+/*
+ * core_acl_changed: the ACL was changed, by a session, or by a signal (NULL). Live sessions follow at once: those that may not
+ * stay are closed, the one that made the change after its reply.
+ */
+void core_acl_changed(struct core *core, struct session *by, const char *what, struct slice user);
+
+/* core_refused: whatever the ACL refuses passes here, once. */
+struct core_refusal {
+    const char *reason;  /* "command", "key", "channel", "database", "auth" */
+    const char *context; /* "toplevel", "multi" */
+    struct slice object;
+    struct slice username; /* empty: the session's identity */
+};
+void core_refused(struct core *core, struct session *s, const struct core_refusal *refusal);
+
+/* --- the gateways ------------------------------------------------------------------------------ */
 
 /* core_gateway_stats: the last STATS text of each gateway link ("name=value" lines), added up by name; false past the last. */
 bool core_gateway_stat(const struct core *core, size_t index, struct slice *name, int64_t *value);

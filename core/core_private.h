@@ -9,18 +9,31 @@
 #include "core.h"
 #include "identity.h"
 
+struct acl;
 struct cache;
 struct lanes;
 struct link_server;
 struct expiry;
 struct events;
 struct exchange;
+struct keyspaces;
+
+/* A key that was used without being written; a slot is any key's whose hash falls there. */
+struct use {
+    uint64_t hash;
+    int64_t noted_ms;
+    int64_t used_ms;
+};
+
+enum { USES = 1024 };
 
 struct core {
     uv_loop_t *loop;
     struct core_options options;
     struct core_metrics metrics;
     struct identity_table *identities;
+    struct keyspaces *keyspaces;
+    struct acl *acl;
     struct lanes *lanes;
     struct cache *cache;
     uint64_t hash_seed; /* of all working sets */
@@ -31,17 +44,17 @@ struct core {
     struct core_output_limit push_limit;
     struct session *first_session; /* in order of id */
     struct session *last_session;
+    struct session *first_watcher; /* has watched keys */
     uint64_t last_session_id;
     struct buf scratch;   /* the reply of a command that runs at once */
     int64_t clock_offset; /* database's unix ms minus monotonic ms */
     char server_version[32];
+    struct use uses[USES];
 };
 
 void core_add_session(struct core *core, struct session *s);
 void core_remove_session(struct core *core, struct session *s);
-
-/* What this core calls a keyspace, and what it is called everywhere; false: nobody here is in it. */
-struct slice core_keyspace_name(const struct core *core, uint32_t keyspace);
-bool core_keyspace_number(const struct core *core, struct slice name, uint32_t *out);
+void core_add_watcher(struct core *core, struct session *s);
+void core_remove_watcher(struct core *core, struct session *s);
 
 #endif

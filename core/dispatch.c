@@ -4,9 +4,12 @@
 #include <stdlib.h>
 #include <uv.h>
 
+#include "acl/acl.h"
 #include "core_private.h"
+#include "gate.h"
 #include "lanes.h"
 #include "link_server.h"
+#include "nap.h"
 
 enum verdict {
     DONE, /* answered, queued, or made a unit: off the queue */
@@ -23,9 +26,14 @@ static struct resp_writer begin_reply(struct session *s)
 
 static void send_reply(struct session *s)
 {
+    const int64_t sleep_ms = s->sleep_ms;
+    s->sleep_ms = 0;
     s->commands++;
     s->core->metrics.commands++;
-    link_reply(s, buf_slice(&s->core->scratch), 1);
+    if (sleep_ms > 0)
+        nap_begin(s, buf_slice(&s->core->scratch), sleep_ms);
+    else
+        link_reply(s, buf_slice(&s->core->scratch), 1);
 }
 
 /*
@@ -45,11 +53,19 @@ static void drop_request(struct session *s)
     request_free(request_pop(&s->queue));
 }
 
-/* A refusal inside MULTI spoils the transaction, as in Redis. The reply is in the scratch buffer. */
+/*
+ * A refusal inside MULTI spoils the transaction, and a malformed EXEC ends it, as in Redis. The reply is in the scratch
+ * buffer.
+ */
 static enum verdict refuse(struct session *s)
 {
-    if (s->multi)
+    const struct command *named = command_find(s->queue.first->argv[0]);
+    if (named && named->flags & CMD_EXEC) {
+        session_discard_multi(s);
+        link_publish_state(s);
+    } else if (s->multi) {
         s->multi->failed = true;
+    }
     s->core->metrics.errors++;
     send_reply(s);
     drop_request(s);
@@ -102,6 +118,8 @@ static bool argument_too_long(const struct session *s, const struct request *r,
                               struct resp_writer *w)
 {
     const size_t most = (size_t)s->core->options.max_value;
+    if (r->command->flags & CMD_OWN_LIMIT)
+        return false;
     for (uint32_t i = 1; i < r->argc; i++) {
         if (r->argv[i].len <= most)
             continue;
@@ -117,10 +135,13 @@ static bool too_long(const struct session *s, const struct request *r, struct re
     return key_too_long(s, r, w) || argument_too_long(s, r, w);
 }
 
+/* The units have passed the ACL as it was when the first of them did. */
 static void make_unit(struct session *s, struct request *r)
 {
     r = request_pop(&s->queue);
     take_caching(s, r);
+    if (s->units.count == 0)
+        s->gated = acl_generation(s->core->acl);
     s->unit_writes += r->writes;
     request_push(&s->units, r);
 }
@@ -138,9 +159,12 @@ static void take_body(struct session *s, struct request *r)
 {
     struct request_list *queued = &s->multi->queued;
     r->body = queued->first;
+    if (s->multi->gated != acl_generation(s->core->acl))
+        gate_recheck_body(s, r);
     for (struct request *b = r->body; b; b = b->next) {
         r->writes = r->writes || b->writes;
         r->walks = r->walks || b->walks;
+        r->exclusive = r->exclusive || b->exclusive;
         r->snapshot = r->snapshot || b->walks || b->command->flags & CMD_SELECT;
     }
     *queued = (struct request_list){ NULL, NULL, 0 };
@@ -177,6 +201,10 @@ static enum verdict queue_in_multi(struct session *s, struct request *r)
     }
     resp_simple(&w, "QUEUED");
     send_reply(s);
+    if (s->multi->queued.count == 0)
+        s->multi->gated = acl_generation(s->core->acl);
+    if (request_follow_select(r, s->core->options.databases, &s->multi->db_number))
+        s->multi->selected = true;
     request_push(&s->multi->queued, request_pop(&s->queue));
     return DONE;
 }
@@ -193,18 +221,31 @@ static enum verdict only_listens(struct session *s, const struct request *r)
     return refuse(s);
 }
 
+static enum verdict deny(struct session *s, const struct request *r, const struct acl_verdict *v)
+{
+    struct resp_writer w = begin_reply(s);
+    gate_refuse(s, r, v, &w);
+    return refuse(s);
+}
+
 /*
- * admit is the list of gates, in order: name and arity, limits, what a subscriber may do, transaction, then by kind. Who
- * may use which channels (command_channels) belongs with who may use which commands and keys: behind the limits.
+ * admit is the list of gates, in order: who, name and arity, limits, ACL, what a subscriber may do, transaction, then by
+ * kind.
  */
 static enum verdict admit(struct session *s, struct request *r)
 {
     struct resp_writer w = begin_reply(s);
+    if (!gate_open(s, &w))
+        return refuse(s);
     r->command = command_resolve(r->argv, r->argc, &w);
     if (r->command == NULL || too_long(s, r, &w))
         return s->units.count ? WAIT : refuse(s);
-    r->writes = r->command->flags & CMD_WRITE;
+    const struct acl_verdict v = gate_check(s, r);
+    if (v.denial != ACL_ALLOWED)
+        return s->units.count ? WAIT : deny(s, r, &v);
+    r->writes = r->command->flags & (CMD_WRITE | CMD_WRITES_BACK);
     r->walks = r->command->walk != NULL;
+    r->exclusive = r->command->flags & CMD_EXCLUSIVE;
     s->last_command = r->command;
     if (session_only_listens(s) && !(r->command->flags & CMD_LISTENER))
         return s->units.count ? WAIT : only_listens(s, r);
@@ -226,7 +267,7 @@ static enum verdict admit(struct session *s, struct request *r)
 
 static void pump(struct session *s)
 {
-    while (s->place != SESSION_IN_TURN && s->life != SESSION_QUITTING && s->queue.first)
+    while (s->place != SESSION_IN_TURN && s->life != SESSION_QUITTING && !s->nap && s->queue.first)
         if (admit(s, s->queue.first) == WAIT)
             break;
     lanes_place(s->core->lanes, s);
@@ -241,13 +282,15 @@ void dispatch_request(struct session *s, struct request *r)
 
 static bool finished(const struct session *s)
 {
-    return s->life == SESSION_GONE && s->place != SESSION_IN_TURN && s->units.count == 0 &&
-           s->queue.count == 0;
+    return s->life == SESSION_GONE && s->place != SESSION_IN_TURN && !s->nap &&
+           s->units.count == 0 && s->queue.count == 0;
 }
 
 void dispatch_resume(struct session *s)
 {
     lanes_forget(s->core->lanes, s); /* out of its turn; pump places it anew */
+    if (s->life == SESSION_GONE)
+        nap_cancel(s);
     pump(s);
     if (!finished(s))
         return;

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "events.h"
+#include "keyspaces.h"
 
 enum { INBOX_MAX = 64 * 1024 * 1024 };
 
@@ -36,7 +37,8 @@ static void take_notice(struct exchange *x, int64_t sender, struct notice *n, st
     case NOTICE_KINDS:
         break;
     default:
-        if (core_keyspace_number(x->core, keyspace, &n->keyspace))
+        n->keyspace = keyspaces_find(x->core->keyspaces, keyspace);
+        if (n->keyspace != KEYSPACES_FULL)
             events_hear(x->core->events, n);
     }
 }

@@ -7,6 +7,7 @@
 #include "exchange_private.h"
 
 #include "base/log.h"
+#include "keyspaces.h"
 
 enum { WRITES_MAX = 1024 * 1024 }; /* bytes of written keys that are worth telling one by one */
 
@@ -15,7 +16,7 @@ void exchange_append(struct exchange *x, const struct notice *n)
     const size_t at = buf_len(&x->out);
     const uint8_t room[4] = { 0 };
     buf_append(&x->out, room, sizeof(room));
-    parcel_write(&x->out, n, core_keyspace_name(x->core, n->keyspace));
+    parcel_write(&x->out, n, keyspaces_name(x->core->keyspaces, n->keyspace));
     if (x->out.overflow) {
         buf_truncate(&x->out, at);
         x->figures.dropped++;

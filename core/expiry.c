@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "events.h"
 #include "exchange.h"
+#include "keyspaces.h"
 #include "lanes.h"
 #include "pg_conn.h"
 
@@ -28,7 +29,6 @@ enum {
     WRITER_KEPT_MS = 7 * 24 * 3600 * 1000,
     WRITERS_EVERY_MS = 3600 * 1000,
     WRITERS_MAX = 64,
-    COUNTS_MAX = 64,
     MESSAGE_KEPT_MS = 60 * 1000, /* longer than a core can be behind and not be given up */
 };
 
@@ -47,7 +47,7 @@ struct expiry {
     uint64_t clock_ms;
     uint64_t writers_ms;
     int64_t clock_sent_ms;
-    struct core_key_count counts[COUNTS_MAX];
+    struct core_key_count *counts;
     size_t count_count;
 };
 
@@ -83,8 +83,11 @@ static void tell_expired(struct expiry *x, struct pg_result *r, int row)
                         .subject = SLICE("expired"),
                         .body = pg_get_bytes(r, row, EXPIRED_KEY) };
     const struct slice keyspace = pg_get_bytes(r, row, EXPIRED_KEYSPACE);
-    if (keyspace.p == NULL || !core_keyspace_number(x->core, keyspace, &n.keyspace))
+    if (keyspace.p == NULL)
         return; /* of a space that was flushed */
+    n.keyspace = keyspaces_index(x->core->keyspaces, keyspace);
+    if (n.keyspace == KEYSPACES_FULL)
+        return;
     if (pg_get_int(r, row, EXPIRED_AT) >= x->waited_since_ms) {
         n.kind = NOTICE_EVENT;
         events_tell(x->core->events, &n);
@@ -105,11 +108,16 @@ static bool on_expired(void *arg, struct pg_result *r)
 static bool on_counted(void *arg, struct pg_result *r)
 {
     struct expiry *x = arg;
-    x->count_count = 0;
-    for (int i = 0; i < pg_row_count(r) && i < COUNTS_MAX; i++)
-        x->counts[x->count_count++] =
-            (struct core_key_count){ (uint32_t)pg_get_int(r, i, 0), pg_get_int(r, i, 1),
-                                     pg_get_int(r, i, 2) };
+    const int rows = pg_row_count(r);
+    x->count_count = (size_t)rows;
+    x->counts = mem_realloc(x->counts, ((size_t)rows + 1) * sizeof(*x->counts));
+    for (int i = 0; i < rows; i++)
+        x->counts[i] = (struct core_key_count){
+            .keyspace = keyspaces_index(x->core->keyspaces, pg_get_bytes(r, i, 0)),
+            .db_number = (uint32_t)pg_get_int(r, i, 1),
+            .keys = pg_get_int(r, i, 2),
+            .expires = pg_get_int(r, i, 3),
+        };
     return false;
 }
 
@@ -195,7 +203,11 @@ static void count_keys(struct expiry *x, uint64_t now)
         return;
     x->counted_ms = now;
     x->counts_wanted = false;
+    const struct keyspaces *keyspaces = x->core->keyspaces;
     pg_int8(&x->params, core_now_ms(x->core));
+    pg_array(&x->params, PG_TEXT, keyspaces_count(keyspaces));
+    for (uint32_t i = 0; i < keyspaces_count(keyspaces); i++)
+        pg_elem_bytes(&x->params, keyspaces_name(keyspaces, i));
     query(x, SQL_KEY_COUNTS, on_counted);
 }
 
@@ -300,6 +312,7 @@ void expiry_free(struct expiry *x)
     uv_close((uv_handle_t *)x->timer, free_handle);
     pg_result_free(x->expired);
     pg_params_release(&x->params);
+    free(x->counts);
     free(x);
 }
 

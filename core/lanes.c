@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "cache.h"
+#include "keyspaces.h"
 #include "turn.h"
 
 enum {
@@ -416,6 +417,7 @@ static void on_lost(void *owner, unsigned slot, enum pg_loss loss, const char *w
     const bool was_up = lane->state != LANE_DOWN || lane->holds_turn;
     lane->state = LANE_DOWN;
     cache_clear(l->core->cache); /* the next server may be another one, and behind */
+    keyspaces_forget(l->core->keyspaces);
     if (lane->kind == TURN_WRITE) {
         l->loss = loss;
         l->core->metrics.connections_lost++;
@@ -542,7 +544,7 @@ enum err lanes_new(struct core *core, const char *conninfo, const struct lanes_e
         free(l);
         return err;
     }
-    l->store = store_new();
+    l->store = store_new(core->keyspaces);
     l->lanes = mem_zalloc(l->count * sizeof(*l->lanes));
     for (unsigned i = 0; i < l->count; i++) {
         struct lane *lane = &l->lanes[i];

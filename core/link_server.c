@@ -13,6 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "acl/user.h"
 #include "base/log.h"
 #include "dispatch.h"
 #include "events.h"
@@ -400,6 +401,9 @@ static const char *on_open(struct link *l, const struct frame *f)
     struct session *s = session_new(l->server->core, l, f->session, &open);
     core_add_session(l->server->core, s);
     add_to_table(l, s);
+    if (!s->user->on)
+        core_refused(s->core, s,
+                     &(struct core_refusal){ "auth", "toplevel", SLICE("connect"), { NULL, 0 } });
     if (!session_restore(s, open.state))
         link_close_session(s, "its state cannot be restored");
     return NULL;

@@ -10,11 +10,14 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "acl/acl.h"
 #include "base/log.h"
+#include "core_acl.h"
 #include "core_private.h"
 #include "events.h"
 #include "exchange.h"
 #include "expiry.h"
+#include "keyspaces.h"
 #include "lanes.h"
 #include "link_server.h"
 #include "options.h"
@@ -31,6 +34,7 @@ struct process {
     uv_prepare_t prepare;
     uv_signal_t sigterm;
     uv_signal_t sigint;
+    uv_signal_t sighup;
     uv_timer_t deadline;
     bool stopping;
     int status;
@@ -55,6 +59,13 @@ static void on_signal(uv_signal_t *handle, int signum)
     link_server_stop(p->core.links);
     uv_timer_start(&p->deadline, on_deadline, STOP_AFTER_MS, 0);
     uv_stop(&p->loop);
+}
+
+static void on_sighup(uv_signal_t *handle, int signum)
+{
+    struct process *p = handle->data;
+    (void)signum;
+    core_acl_reload(&p->core);
 }
 
 static bool finished(struct process *p)
@@ -136,11 +147,13 @@ static void init_loop(struct process *p)
     uv_prepare_init(&p->loop, &p->prepare);
     uv_signal_init(&p->loop, &p->sigterm);
     uv_signal_init(&p->loop, &p->sigint);
+    uv_signal_init(&p->loop, &p->sighup);
     uv_timer_init(&p->loop, &p->deadline);
-    p->prepare.data = p->sigterm.data = p->sigint.data = p->deadline.data = p;
+    p->prepare.data = p->sigterm.data = p->sigint.data = p->sighup.data = p->deadline.data = p;
     uv_prepare_start(&p->prepare, on_prepare);
     uv_signal_start(&p->sigterm, on_signal, SIGTERM);
     uv_signal_start(&p->sigint, on_signal, SIGINT);
+    uv_signal_start(&p->sighup, on_sighup, SIGHUP);
     p->core.loop = &p->loop;
 }
 
@@ -158,6 +171,8 @@ static enum err start(struct process *p, const struct options *o)
             o->gateway_user, LINK_NOBODY);
         return ERR_REFUSED;
     }
+    if (core_acl_start(&p->core) != ERR_OK)
+        return ERR_INVALID;
     const struct lanes_events events = { on_database_ready, on_database_fatal, p };
     if (lanes_new(&p->core, o->database, &events, why, sizeof(why), &p->core.lanes) != ERR_OK) {
         fprintf(stderr, "cofre-core: --database: %s\n", why);
@@ -207,6 +222,8 @@ static void release(struct process *p)
     events_free(p->core.events);
     cache_free(p->core.cache);
     identity_table_free(p->core.identities);
+    acl_free(p->core.acl);
+    keyspaces_free(p->core.keyspaces);
     buf_release(&p->core.scratch);
 }
 
@@ -228,6 +245,8 @@ int main(int argc, char **argv)
     p->core.hash_seed = slice_random_seed();
     p->core.cache = cache_new((size_t)options.core.cache_size);
     p->core.identities = identity_table_new();
+    p->core.keyspaces = keyspaces_new();
+    p->core.acl = acl_new(p->core.keyspaces, options.core.acl_file);
     p->core.events = events_new(&p->core);
     p->core.push_limit = (struct core_output_limit){ PUSH_HARD, PUSH_SOFT, PUSH_SOFT_MS };
     buf_init(&p->core.scratch, SCRATCH_MAX);

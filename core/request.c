@@ -38,6 +38,16 @@ void request_free(struct request *r)
     free(r);
 }
 
+bool request_follow_select(const struct request *r, int64_t databases, uint32_t *db_number)
+{
+    int64_t number;
+    if (!(r->command->flags & CMD_SELECT) || slice_to_i64(r->argv[1], &number) != ERR_OK ||
+        number < 0 || number >= databases)
+        return false;
+    *db_number = (uint32_t)number;
+    return true;
+}
+
 void request_push(struct request_list *list, struct request *r)
 {
     r->next = NULL;

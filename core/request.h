@@ -5,6 +5,7 @@
 #ifndef COFRE_REQUEST_H
 #define COFRE_REQUEST_H
 
+#include "acl/check.h"
 #include "command_table.h"
 
 struct request {
@@ -18,15 +19,20 @@ struct request {
     uint32_t size; /* bytes of the payload that it came in */
     bool writes;   /* it, or its body, may change entries */
     bool walks;
-    bool walked;   /* the walk has its answer */
-    bool caching;  /* CLIENT CACHING was about it */
-    bool snapshot; /* its parts need one snapshot that a single statement cannot give */
+    bool walked;    /* the walk has its answer */
+    bool caching;   /* CLIENT CACHING was about it */
+    bool exclusive; /* it, or its body, is to run while no other write turn does */
+    bool snapshot;  /* its parts need one snapshot that a single statement cannot give */
+    struct acl_verdict verdict; /* denied since it passed the gate: it is answered with that */
     struct slice argv[];
 };
 
 /* request_new decodes a REQUEST payload; NULL when it is malformed (the link is at fault). */
 struct request *request_new(struct slice payload, uint64_t now_ms);
 void request_free(struct request *r); /* and its body */
+
+/* request_follow_select: a SELECT of one of so many databases moves what comes after it; true when it is one. */
+bool request_follow_select(const struct request *r, int64_t databases, uint32_t *db_number);
 
 /* A list of requests, first in first out. */
 struct request_list {

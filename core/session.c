@@ -5,9 +5,11 @@
 #include <string.h>
 #include <uv.h>
 
+#include "acl/acl.h"
 #include "core.h"
 #include "core_private.h"
 #include "events.h"
+#include "nap.h"
 
 enum { OUT_MAX = 1 << 30, ASSEMBLING_MAX = 256 * 1024 * 1024, MAX_STATE_NAME = 255 };
 
@@ -47,7 +49,8 @@ struct session *session_new(struct core *core, struct link *link, uint64_t wire_
     s->id = ++core->last_session_id;
     s->identity = identity_ref(core->identities, open->identity);
     keep_info(s, open);
-    s->vars = (struct session_vars){ .protocol = 2 };
+    s->user = acl_user_ref(acl_set_match(acl_users(core->acl), open->identity, open->issuer));
+    s->vars = (struct session_vars){ .keyspace = s->user->keyspace_index, .protocol = 2 };
     s->credit = open->credit;
     s->opened_ms = open->opened_at;
     s->last_ms = uv_now(core->loop);
@@ -59,12 +62,14 @@ struct session *session_new(struct core *core, struct link *link, uint64_t wire_
 
 void session_free(struct session *s)
 {
+    nap_cancel(s);
     request_free_all(&s->queue);
     request_free_all(&s->units);
     session_discard_multi(s);
     for (int i = 0; i < SESSION_NAME_COUNT; i++)
         free(s->names[i]);
     identity_unref(s->core->identities, s->identity);
+    acl_user_unref(s->user);
     buf_release(&s->out);
     buf_release(&s->assembling);
     buf_release(&s->held);
@@ -90,6 +95,11 @@ uint64_t session_id(const struct session *s)
 struct slice session_identity(const struct session *s)
 {
     return s->identity->name;
+}
+
+const struct acl_user *session_user(const struct session *s)
+{
+    return s->user;
 }
 
 const struct frame_open *session_open_info(const struct session *s)
@@ -166,14 +176,26 @@ void session_watch(struct session *s, uint32_t db, struct slice key, int64_t rev
 {
     if (find_watch(s, db, key))
         return;
+    if (s->watches == NULL)
+        core_add_watcher(s->core, s);
     struct watch *w = mem_alloc(sizeof(*w));
     *w =
         (struct watch){ .next = s->watches, .db = db, .revision = revision, .key = slice_dup(key) };
     s->watches = w;
 }
 
+void session_break_watches(struct session *s, bool (*written)(void *arg, const struct watch *w),
+                           void *arg)
+{
+    for (struct watch *w = s->watches; w; w = w->next)
+        if (written(arg, w))
+            w->revision = WATCH_BROKEN;
+}
+
 void session_unwatch(struct session *s)
 {
+    if (s->watches)
+        core_remove_watcher(s->core, s);
     while (s->watches) {
         struct watch *next = s->watches->next;
         free((void *)s->watches->key.p);
@@ -211,6 +233,11 @@ void session_quit(struct session *s)
         s->life = SESSION_QUITTING;
 }
 
+void session_sleep(struct session *s, int64_t ms)
+{
+    s->sleep_ms = ms;
+}
+
 void session_reset(struct session *s)
 {
     session_discard_multi(s);
@@ -221,7 +248,10 @@ void session_reset(struct session *s)
 
 /* --- STATE -------------------------------------------------------------------------------- */
 
-/* The record: u8 protocol, u16 database, then each name as u8 length and bytes. Ours alone; the gateway only keeps it. */
+/*
+ * The record: u8 protocol, u16 database, then each name as u8 length and bytes. Ours alone; the gateway only keeps it. The
+ * keyspace is not in it: the ACL tells it from the identity again.
+ */
 uint8_t session_write_state(const struct session *s, struct buf *out)
 {
     const bool listens = pubsub_count(&s->subscriber) > 0;

@@ -12,6 +12,7 @@
 #include "tracking.h"
 #include "wire/frame.h"
 
+struct acl_user;
 struct session;
 struct core;
 
@@ -27,6 +28,8 @@ uint32_t session_db(const struct session *s); /* db_ref of the selected database
 
 uint64_t session_id(const struct session *s); /* CLIENT ID: grows, never used again on this core */
 struct slice session_identity(const struct session *s); /* "cn:alice" */
+const struct acl_user *session_user(
+    const struct session *s); /* what the ACL makes of it; never NULL */
 const struct frame_open *session_open_info(const struct session *s);
 int64_t session_opened_ms(const struct session *s);
 int64_t session_idle_seconds(const struct session *s);
@@ -64,6 +67,8 @@ struct tracker *session_tracker(struct session *s);
 
 /* session_quit: the reply being written is the last; the gateway closes the client after it. */
 void session_quit(struct session *s);
+/* session_sleep: the reply being written leaves in so many ms, and nothing more is started before that (DEBUG SLEEP). */
+void session_sleep(struct session *s, int64_t ms);
 /* session_reset: as after connecting (RESET). */
 void session_reset(struct session *s);
 

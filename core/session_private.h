@@ -25,16 +25,21 @@ enum session_life {
     SESSION_GONE,     /* the client left; freed when it is in no turn */
 };
 
+enum { WATCH_BROKEN = -2 }; /* no revision is that */
+
 struct watch {
     struct watch *next;
     uint32_t db;
-    int64_t revision; /* 0: the key was absent */
+    int64_t revision; /* 0: the key was absent; WATCH_BROKEN: this core has written to it since */
     struct slice key; /* owned */
 };
 
 struct multi {
     struct request_list queued;
-    bool failed; /* a queued command was refused: EXEC answers EXECABORT */
+    bool failed;    /* a queued command was refused: EXEC answers EXECABORT */
+    uint64_t gated; /* acl_generation when the first command was queued */
+    bool selected;  /* a SELECT is queued: what is queued next runs in db_number */
+    uint32_t db_number;
 };
 
 struct session_link {
@@ -56,6 +61,7 @@ struct session {
     struct session *pump_next;
 
     struct identity *identity;
+    struct acl_user *user;  /* who that is in the ACL; a reference, renewed by core_acl_changed */
     struct frame_open info; /* slices point into info_bytes */
     uint8_t *info_bytes;
     struct session_vars vars;
@@ -65,11 +71,16 @@ struct session {
     struct request_list queue; /* not yet past the gates */
     struct request_list units; /* past the gates, waiting for a turn */
     size_t unit_writes;        /* of them, how many write */
+    uint64_t gated;            /* acl_generation that the units have passed */
     struct buf assembling;     /* a request that comes in several frames */
     struct multi *multi;       /* NULL outside MULTI */
     struct watch *watches;
     struct subscriber subscriber;
     struct tracker tracker;
+    struct session_link watching; /* core's list of those with watches */
+
+    int64_t sleep_ms; /* what the command that runs asked for */
+    struct nap *nap;  /* NULL when it does not sleep */
 
     struct buf out;        /* replies that wait for credit */
     uint32_t out_answered; /* requests that they complete */
@@ -90,6 +101,10 @@ struct session {
 struct session *session_new(struct core *core, struct link *link, uint64_t wire_id,
                             const struct frame_open *open);
 void session_free(struct session *s);
+
+/* session_break_watches: what `written` says yes to has been written, and may since be as it was before. */
+void session_break_watches(struct session *s, bool (*written)(void *arg, const struct watch *w),
+                           void *arg);
 
 /* session_restore sets what a STATE record says; false when it is malformed. */
 bool session_restore(struct session *s, struct slice state);

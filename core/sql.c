@@ -36,12 +36,6 @@
     PG_INT4, PG_TEXT, PG_INT4, PG_BYTEA_ARRAY, PG_INT8_ARRAY, PG_INT2_ARRAY, PG_BYTEA_ARRAY, \
         PG_INT8_ARRAY, PG_INT4_ARRAY, PG_INT8
 
-/* The fence: f has one row if the writer's is as expected; another number of them divides by zero. */
-#define FENCE(id, epoch, turn, now)                                                        \
-    "WITH f AS (UPDATE cofre.writer SET turn = " turn ", seen_at = " now " WHERE id = " id \
-    " AND epoch = " epoch " AND turn = " turn " - 1 RETURNING 1) "
-#define FENCED "1 / (SELECT count(*) FROM f) = 1"
-
 const struct sql_row sql_rows[SQL_ID_COUNT] = {
     [SQL_BEGIN] = { "begin", "BEGIN", { 0 } },
     [SQL_BEGIN_SNAPSHOT] = { "begin_snapshot",
@@ -50,9 +44,20 @@ const struct sql_row sql_rows[SQL_ID_COUNT] = {
     [SQL_COMMIT] = { "commit", "COMMIT", { 0 } },
     [SQL_ROLLBACK] = { "rollback", "ROLLBACK", { 0 } },
 
-    /* One row changed or division by zero: a transaction whose fence failed cannot commit anything. */
+    /*
+     * All writers' rows, in one order: each write turn begins with its own (FENCE), so this waits until none is under way, on
+     * any core, and lets none begin. A core that claims its row at this very moment is missed.
+     */
+    [SQL_EXCLUDE] = { "exclude",
+                      "SELECT count(*) FROM (SELECT id FROM cofre.writer ORDER BY id FOR UPDATE) AS w",
+                      { 0 } },
+    /*
+     * One row changed or division by zero: a transaction whose fence failed cannot commit anything. A statement of its own: what
+     * follows has a snapshot from after the wait for the row (EXCLUDE).
+     */
     [SQL_FENCE] = { "fence",
-                    FENCE("$1", "$2", "$3", "$4") "SELECT " FENCED,
+                    "WITH f AS (UPDATE cofre.writer SET turn = $3, seen_at = $4"
+                    " WHERE id = $1 AND epoch = $2 AND turn = $3 - 1 RETURNING 1) SELECT 1 / count(*) FROM f",
                     { PG_INT8, PG_INT8, PG_INT8, PG_INT8 } },
     [SQL_RECOVER] = { "recover",
                       "UPDATE cofre.writer SET epoch = epoch + 1 WHERE id = $1 RETURNING epoch, turn",
@@ -95,11 +100,6 @@ const struct sql_row sql_rows[SQL_ID_COUNT] = {
      * is over.
      */
     [SQL_UPSERT] = { "upsert", INSERT_ENTRIES OR_UPDATE, { INSERT_TYPES } },
-    /* All of a turn of blind writes in one statement: $11 writer · $12 epoch · $13 turn */
-    [SQL_UPSERT_FENCED] = { "upsert_fenced",
-                            FENCE("$11", "$12", "$13", "$10") INSERT_ENTRIES
-                            " WHERE " FENCED OR_UPDATE,
-                            { INSERT_TYPES, PG_INT8, PG_INT8, PG_INT8 } },
     /* For entries that were absent at Load: another core's insert makes this fail (23505) and the turn start again. */
     [SQL_INSERT] = { "insert", INSERT_ENTRIES, { INSERT_TYPES } },
     /* Expiry alone, the value stays: $1 to $3 as above · $4 keys · $5 expiries · $6 identities · $7 time */
@@ -158,13 +158,24 @@ const struct sql_row sql_rows[SQL_ID_COUNT] = {
                                                                                       " ORDER BY hash LIMIT $4",
                    { PG_TEXT, PG_INT4, PG_INT8, PG_INT8, PG_BYTEA, PG_BYTEA, PG_INT8, PG_TEXT } },
 
+    [SQL_KEY] = { "key",
+                  "SELECT e.revision, e.modified_at, i.name, e.expires_at, octet_length(e.value), e.type"
+                  " FROM cofre.entry AS e LEFT JOIN cofre.identity AS i ON i.id = e.modified_by"
+                  " WHERE e.space = " SPACE_OF("$1", "$2") " AND e.key = $3 AND " ALIVE("$4"),
+                  { PG_TEXT, PG_INT4, PG_BYTEA, PG_INT8 } },
+
+    /* $2 old number · $3 new number; thrice, over a number that no database has, two databases change places. */
+    [SQL_RENUMBER] = { "renumber",
+                       "UPDATE cofre.space SET db = $3 WHERE keyspace = $1 AND db = $2",
+                       { PG_TEXT, PG_INT4, PG_INT4 } },
+
     /*
      * The row of a database points at a new space, and the old one is left to the purge. $2 db, or -1: all of the
-     * keyspace. Two cores that flush at once meet at the primary key of retired_space (23505), and one starts again.
+     * keyspace. The lock: what is retired here is what FLUSH takes away, whoever else flushes or swaps at once.
      */
     [SQL_RETIRE] = { "retire",
                      "INSERT INTO cofre.retired_space (id, retired_at) SELECT id, $3 FROM cofre.space"
-                     " WHERE keyspace = $1 AND ($2 < 0 OR db = $2)",
+                     " WHERE keyspace = $1 AND ($2 < 0 OR db = $2) FOR UPDATE",
                      { PG_TEXT, PG_INT4, PG_INT8 } },
     [SQL_FLUSH] = { "flush",
                     "UPDATE cofre.space SET id = nextval('cofre.space_id')"
@@ -177,6 +188,12 @@ const struct sql_row sql_rows[SQL_ID_COUNT] = {
     [SQL_IDENTITY_IDS] = { "identity_ids",
                            "SELECT name, id FROM cofre.identity WHERE name = ANY($1)",
                            { PG_TEXT_ARRAY } },
+
+    /* $2 the greatest number of a database. Databases that are there stay, of whichever core they are. */
+    [SQL_MAKE_KEYSPACE] = { "make_keyspace",
+                            "INSERT INTO cofre.space (keyspace, db) SELECT $1, generate_series(0, $2)"
+                            " ON CONFLICT (keyspace, db) DO NOTHING",
+                            { PG_TEXT, PG_INT4 } },
 
     [SQL_CLOCK] = { "clock",
                     "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint",
@@ -227,10 +244,10 @@ const struct sql_row sql_rows[SQL_ID_COUNT] = {
                             "DELETE FROM cofre.writer WHERE seen_at <= $1",
                             { PG_INT8 } },
     [SQL_KEY_COUNTS] = { "key_counts",
-                         "SELECT s.db, count(*), count(e.expires_at) FROM cofre.space AS s"
-                         " JOIN cofre.entry AS e ON e.space = s.id"
-                         " WHERE s.keyspace = '' AND " ALIVE("$1") " GROUP BY s.db ORDER BY s.db",
-                         { PG_INT8 } },
+                         "SELECT s.keyspace, s.db, count(*), count(e.expires_at) FROM cofre.space AS s"
+                         " JOIN cofre.entry AS e ON e.space = s.id WHERE s.keyspace = ANY($2) AND " ALIVE(
+                             "$1") " GROUP BY s.keyspace, s.db ORDER BY s.keyspace, s.db",
+                         { PG_INT8, PG_TEXT_ARRAY } },
 
     /* What other cores have read long ago, or died before they could. */
     [SQL_PURGE_MESSAGES] = { "purge_messages",

@@ -9,7 +9,7 @@
 
 enum {
     SQL_SCHEMA_VERSION = 2,
-    SQL_MAX_PARAMS = 13,
+    SQL_MAX_PARAMS = 10,
 };
 
 enum sql_id {
@@ -17,6 +17,7 @@ enum sql_id {
     SQL_BEGIN_SNAPSHOT,
     SQL_COMMIT,
     SQL_ROLLBACK,
+    SQL_EXCLUDE,
     SQL_FENCE,
     SQL_RECOVER,
     SQL_WRITER,
@@ -25,7 +26,6 @@ enum sql_id {
     SQL_LOAD_LOCKED,
     SQL_LOAD_LARGE,
     SQL_UPSERT,
-    SQL_UPSERT_FENCED,
     SQL_INSERT,
     SQL_TOUCH,
     SQL_SCAN,
@@ -33,10 +33,13 @@ enum sql_id {
     SQL_RANDOM,
     SQL_COUNT,
     SQL_FIND,
+    SQL_KEY,
+    SQL_RENUMBER,
     SQL_RETIRE,
     SQL_FLUSH,
     SQL_IDENTITY_ADD,
     SQL_IDENTITY_IDS,
+    SQL_MAKE_KEYSPACE,
     SQL_CLOCK,
     SQL_DISCARD_PLANS,
     SQL_PURGE,

@@ -10,6 +10,8 @@
 #include "apply.h"
 #include "base/log.h"
 #include "dispatch.h"
+#include "gate.h"
+#include "keyspaces.h"
 #include "lanes.h"
 #include "link_server.h"
 #include "turn_cache.h"
@@ -28,7 +30,7 @@ struct turn *turn_new(struct core *core, enum turn_kind kind, const struct turn_
     t->kind = kind;
     t->owner = *owner;
     t->ws = working_set_new(core->hash_seed);
-    t->store = store_new();
+    t->store = store_new(core->keyspaces);
     buf_init(&t->replies, TURN_REPLIES_MAX);
     return t;
 }
@@ -62,6 +64,7 @@ bool turn_add(struct turn *t, struct session *s)
 {
     if (t->part_count > 0 && (t->units >= UNITS_MAX || t->bytes >= BYTES_MAX))
         return false;
+    gate_recheck(s);
     struct part *p = new_part(t);
     *p = (struct part){ .session = s, .units = s->units, .vars = s->vars };
     s->units = (struct request_list){ NULL, NULL, 0 };
@@ -70,6 +73,7 @@ bool turn_add(struct turn *t, struct session *s)
     for (const struct request *r = p->units.first; r; r = r->next) {
         t->bytes += r->size;
         t->snapshot_units |= r->snapshot;
+        t->exclusive |= r->exclusive;
     }
     if (t->part_count == 1)
         t->started_ms = uv_now(t->core->loop);
@@ -109,6 +113,7 @@ static void empty(struct turn *t)
     t->units = 0;
     t->bytes = 0;
     t->snapshot_units = false;
+    t->exclusive = false;
     t->restarts = 0;
     t->step = STEP_IDLE;
     turn_cache_stop(t);
@@ -180,9 +185,25 @@ static void undo(struct turn *t)
     working_set_reset(t->ws);
 }
 
+static bool stored(void *arg, const struct watch *w)
+{
+    struct turn *t = arg;
+    const struct entry *e = ws_entry(t->ws, w->db, w->key);
+    return e && e->stored;
+}
+
+/* A key that was absent, written, and is absent again has the revision that it had: WATCH is told of each write. */
+static void break_watches(struct turn *t)
+{
+    for (struct session *s = t->core->first_watcher; s; s = s->watching.next)
+        session_break_watches(s, stored, t);
+}
+
 void turn_settle(struct turn *t)
 {
     count(t);
+    if (t->kind == TURN_WRITE)
+        break_watches(t);
     turn_cache_settle(t);
     for (size_t i = 0; i < t->part_count; i++)
         answer(t, &t->parts[i]);
@@ -282,6 +303,9 @@ static enum refused refusal(const char *sqlstate)
 static void refused(struct turn *t, const char *sqlstate, const char *message)
 {
     t->refused = refusal(sqlstate);
+    /* not_null_violation: a private keyspace's rows are gone (a restored backup): they are made anew */
+    if (strcmp(sqlstate, "23502") == 0 && keyspaces_forget(t->core->keyspaces))
+        t->refused = REFUSED_CONFLICT;
     if (t->refused == REFUSED_ERROR)
         log_event(LOG_ERROR, "the database refused a turn", LF_STR("sqlstate", sqlstate),
                   LF_STR("error", message), LF_INT("commands", t->units));
@@ -312,12 +336,17 @@ static void send_step(struct turn *t, enum turn_step step)
     pg_conn_end_group(t->conn, on_step, t);
 }
 
-/* A write transaction begins with its fence; a read turn of several statements with a snapshot. */
+/*
+ * A write transaction begins with its fence; a read turn of several statements with a snapshot. What excludes other
+ * writers comes even before the fence, so that a turn waits for them while it holds nothing that they could wait for.
+ */
 static void begin(struct turn *t)
 {
     if (t->begun || (t->kind == TURN_READ && !t->snapshot))
         return;
     store_begin(t->store, t->kind == TURN_READ);
+    if (t->exclusive)
+        store_exclude(t->store);
     if (t->kind == TURN_WRITE)
         store_fence(t->store, t->writer, t->number);
     t->begun = true;
@@ -352,7 +381,7 @@ static void walk(struct turn *t)
     turn_cache_writing(t);
     if (walk_empties(t->walk_request->walk->kind))
         turn_cache_emptying(t);
-    t->walk_saved = store_save(t->store, NULL, 0) > 0;
+    t->walk_saved = store_save(t->store) > 0;
     apply_send_walk(t);
     send_step(t, STEP_WALKING);
 }
@@ -360,8 +389,10 @@ static void walk(struct turn *t)
 /* Blind writes alone need no BEGIN: a pipeline up to its Sync is one transaction. */
 static void commit(struct turn *t)
 {
+    if (!t->begun)
+        store_fence(t->store, t->writer, t->number);
     turn_cache_writing(t);
-    store_save(t->store, t->begun ? NULL : t->writer, t->number);
+    store_save(t->store);
     if (t->begun)
         store_commit(t->store);
     send_step(t, STEP_COMMITTING);
@@ -394,10 +425,18 @@ static void apply(struct turn *t)
     }
 }
 
+/* What STEP_NAMING was for has been done, or there was nothing to do. */
+static void note_keyspaces(struct turn *t)
+{
+    for (size_t i = 0; t->kind == TURN_WRITE && i < t->part_count; i++)
+        keyspaces_set_ready(t->core->keyspaces, t->parts[i].vars.keyspace);
+}
+
 static void next_step(struct turn *t)
 {
     switch (t->step) {
     case STEP_NAMING:
+        note_keyspaces(t);
         apply_declare(t);
         if (!load(t))
             apply(t);
@@ -405,8 +444,8 @@ static void next_step(struct turn *t)
     case STEP_WALKING:
         if (t->walk_saved)
             store_saved(t->store);
-        apply_walked(t);
-        apply(t);
+        if (!apply_walked(t) || !load(t))
+            apply(t);
         break;
     case STEP_LOADING:
         if (turn_cache_holds(t))
@@ -434,9 +473,32 @@ static bool name_identities(struct turn *t)
     for (size_t i = 0; i < t->part_count && n < ARRAY_SIZE(unnamed); i++)
         if (t->parts[i].session->identity->id == 0)
             unnamed[n++] = t->parts[i].session->identity;
-    if (n == 0 || t->kind == TURN_READ)
+    if (n > 0)
+        store_name(t->store, t->conn, t->core->identities, unnamed, n);
+    return n > 0;
+}
+
+/* A private keyspace gets its rows before the first write, in the same transaction. */
+static bool make_keyspaces(struct turn *t)
+{
+    bool any = false;
+    for (size_t i = 0; i < t->part_count; i++) {
+        const uint32_t keyspace = t->parts[i].vars.keyspace;
+        if (keyspaces_ready(t->core->keyspaces, keyspace))
+            continue;
+        store_make_keyspace(t->store, t->conn, keyspace, t->core->options.databases);
+        any = true;
+    }
+    return any;
+}
+
+static bool prepare(struct turn *t)
+{
+    if (t->kind == TURN_READ)
         return false;
-    store_name(t->store, t->conn, t->core->identities, unnamed, n);
+    const bool names = name_identities(t);
+    if (!make_keyspaces(t) && !names)
+        return false;
     send_step(t, STEP_NAMING);
     return true;
 }
@@ -455,6 +517,6 @@ void turn_run(struct turn *t, struct pg_conn *conn, struct store_writer *writer,
     turn_cache_start(t);
     turn_effects_start(t);
     store_use(t->store, conn, t->ws, t->now_ms);
-    if (!name_identities(t))
+    if (!prepare(t))
         next_step(t);
 }

@@ -439,21 +439,36 @@ static bool in_database(const struct entry *e, uint32_t db)
     return e->db == db || (whole_keyspace && e->db >> 16 == db >> 16);
 }
 
+/* forget: nothing is known but that, up to `loaded`, there is nothing. */
+static void forget(struct entry *e, enum entry_need loaded)
+{
+    e->loaded = loaded;
+    e->row = false;
+    e->withheld = false;
+    e->exists = false;
+    e->dirty = false;
+    e->value_changed = false;
+    e->value = (struct slice){ NULL, 0 };
+    e->length = 0;
+    e->room = 0;
+    e->expires_at = 0;
+    e->revision = 0;
+}
+
 void ws_forget(struct working_set *ws, uint32_t db)
 {
     for (struct entry *e = ws->first; e != NULL; e = e->next) {
         if (in_database(e, db)) {
-            e->loaded = NEED_VALUE;
-            e->row = false;
-            e->withheld = false;
-            e->exists = false;
-            e->dirty = false;
-            e->value_changed = false;
-            e->value = (struct slice){ NULL, 0 };
-            e->length = 0;
-            e->room = 0;
-            e->expires_at = 0;
-            e->revision = 0;
+            forget(e, NEED_VALUE);
+        }
+    }
+}
+
+void ws_unload(struct working_set *ws, uint32_t db)
+{
+    for (struct entry *e = ws->first; e != NULL; e = e->next) {
+        if (e->db == db) {
+            forget(e, NEED_NOTHING);
         }
     }
 }

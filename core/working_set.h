@@ -91,6 +91,11 @@ bool ws_met_expired(const struct working_set *ws);
  * then known to be absent, without a row, and clean.
  */
 void ws_forget(struct working_set *ws, uint32_t db);
+/*
+ * ws_unload: what was known of a database is so no more, as after SWAPDB; its entries are to be loaded again, those that are
+ * dirty were stored before.
+ */
+void ws_unload(struct working_set *ws, uint32_t db);
 /* ws_clean marks every dirty entry as stored: its row exists and holds what the entry says; its revision is unknown. */
 void ws_clean(struct working_set *ws);
 

@@ -137,6 +137,11 @@ static void add_session(struct buf *out, struct session *s, int64_t now_ms)
                (const char *)open->serial.p, open->not_after);
 }
 
+void client_describe(struct buf *out, struct session *s, int64_t now_ms)
+{
+    add_session(out, s, now_ms);
+}
+
 void run_client_info(struct call *call)
 {
     struct buf out;

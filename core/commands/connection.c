@@ -94,6 +94,13 @@ static bool authenticate(struct call *call, struct slice user)
         return true;
     }
     struct slice identity = session_identity(call->session);
+    core_refused(call->core, call->session,
+                 &(struct core_refusal){
+                     .reason = "auth",
+                     .context = session_in_multi(call->session) ? "multi" : "toplevel",
+                     .object = SLICE("AUTH"),
+                     .username = user,
+                 });
     resp_error(call->reply,
                "WRONGPASS the certificate decides who you are, and it says '%.*s': AUTH can only "
                "confirm that.",

@@ -13,10 +13,7 @@
 /* store writes the number's text into the entry, which is made if need be; an expiry stays. */
 static void store(struct call *call, struct entry *e, const char *text, size_t length)
 {
-    if (e == NULL) {
-        e = ws_put(call->ws, call->db, call->argv[1], (struct slice){ NULL, 0 }, 0);
-    }
-    memcpy(ws_edit(call->ws, e, length), text, length);
+    memcpy(call_edit(call, 1, e, length), text, length);
 }
 
 /* --- INCR DECR INCRBY DECRBY ------------------------------------------------------------- */

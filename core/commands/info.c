@@ -1,6 +1,7 @@
 /*
  * info: INFO. Redis's sections and field names where they mean something here, then ours. A section is a row.
  */
+#include "acl/user.h"
 #include "commands/commands.h"
 #include "commands/names.h"
 #include "core.h"
@@ -165,8 +166,13 @@ static void add_cluster(struct call *call, struct buf *out)
 
 static void add_keyspace(struct call *call, struct buf *out)
 {
+    const struct acl_user *user = session_user(call->session);
     struct core_key_count count;
     for (size_t i = 0; core_key_counts(call->core, i, &count); i++) {
+        if (count.keyspace != session_vars(call->session)->keyspace ||
+            !acl_user_has_database(user, count.db_number)) {
+            continue;
+        }
         buf_printf(out, "db%" PRIu32 ":keys=%" PRId64 ",expires=%" PRId64 ",avg_ttl=0\r\n",
                    count.db_number, count.keys, count.expires);
     }

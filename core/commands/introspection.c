@@ -7,21 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* find_any takes "get", and "config|get" for a subcommand. */
-static const struct command *find_any(struct slice name)
-{
-    const uint8_t *bar = name.len > 0 ? memchr(name.p, '|', name.len) : NULL;
-    if (bar == NULL) {
-        return command_find(name);
-    }
-    size_t n = (size_t)(bar - name.p);
-    const struct command *container = command_find((struct slice){ name.p, n });
-    if (container == NULL) {
-        return NULL;
-    }
-    return command_find_sub(container, (struct slice){ bar + 1, name.len - n - 1 });
-}
-
 /* --- COMMAND, COMMAND INFO, COMMAND DOCS ------------------------------------------------------ */
 
 void run_command(struct call *call)
@@ -40,7 +25,7 @@ void run_command_info(struct call *call)
     }
     resp_array(call->reply, call->argc - 2);
     for (uint32_t i = 2; i < call->argc; i++) {
-        const struct command *command = find_any(call->argv[i]);
+        const struct command *command = command_find_name(call->argv[i]);
         if (command != NULL) {
             command_reply_info(call->reply, command);
         } else {
@@ -66,11 +51,11 @@ void run_command_docs(struct call *call)
     }
     size_t known = 0;
     for (uint32_t i = 2; i < call->argc; i++) {
-        known += find_any(call->argv[i]) != NULL;
+        known += command_find_name(call->argv[i]) != NULL;
     }
     resp_map(call->reply, known);
     for (uint32_t i = 2; i < call->argc; i++) {
-        const struct command *command = find_any(call->argv[i]);
+        const struct command *command = command_find_name(call->argv[i]);
         if (command != NULL) {
             command_reply_docs(call->reply, command);
         }
@@ -182,7 +167,7 @@ static const struct command *resolve_inner(struct call *call)
     }
     if (command == NULL) {
         resp_error(call->reply, "ERR Invalid command specified");
-    } else if (command->first == 0) {
+    } else if (command->first == 0 && command->keys == NULL) {
         resp_error(call->reply, "ERR The command has no key arguments");
         command = NULL;
     } else if (!command_arity_ok(command, argc)) {
@@ -201,6 +186,10 @@ void run_command_getkeys(struct call *call)
     const struct slice *argv = call->argv + 2;
     uint32_t argc = call->argc - 2;
     size_t count = command_keys(command, argv, argc, NULL, 0);
+    if (count == 0) {
+        resp_error(call->reply, "ERR Invalid arguments specified for command");
+        return;
+    }
     struct slice *keys = mem_alloc(count * sizeof(*keys));
     command_keys(command, argv, argc, keys, count);
     resp_array(call->reply, count);

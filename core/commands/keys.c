@@ -1,5 +1,5 @@
 /*
- * keys: commands on keys whatever they hold: DEL, EXISTS, TYPE, RENAME, COPY.
+ * keys: commands on keys whatever they hold: DEL, EXISTS, TYPE, RENAME, COPY, MOVE.
  */
 #include "commands/commands.h"
 #include "core.h"
@@ -19,6 +19,14 @@ struct entry *call_read(struct call *call, uint32_t i)
         metrics->keyspace_misses++;
     }
     return e;
+}
+
+uint8_t *call_edit(struct call *call, uint32_t i, struct entry *e, size_t length)
+{
+    if (e == NULL) {
+        e = ws_put(call->ws, call->db, call->argv[i], (struct slice){ NULL, 0 }, 0);
+    }
+    return ws_edit(call->ws, e, length);
 }
 
 /* --- DEL UNLINK EXISTS TOUCH TYPE -------------------------------------------------------- */
@@ -44,6 +52,17 @@ void run_exists(struct call *call)
         found += call_read(call, i) != NULL;
     }
     resp_int(call->reply, found);
+}
+
+/* run_touch is EXISTS that OBJECT IDLETIME can tell of. */
+void run_touch(struct call *call)
+{
+    for (uint32_t i = 1; i < call->argc; i++) {
+        if (call_find(call, i) != NULL) {
+            core_note_use(call->core, call->db, call->argv[i], call->now_ms, call->now_ms);
+        }
+    }
+    run_exists(call);
 }
 
 void run_type(struct call *call)
@@ -94,15 +113,17 @@ void run_renamenx(struct call *call)
     }
 }
 
-/* --- COPY -------------------------------------------------------------------------------- */
+/* --- COPY MOVE --------------------------------------------------------------------------- */
+
+static const char *const same_object = "ERR source and destination objects are the same";
 
 struct copy_options {
     uint32_t db; /* the destination's */
     bool replace;
 };
 
-/* copy_db reads the number of a database of ours; returns an error text, or NULL. */
-static const char *copy_db(const struct call *call, uint32_t i, uint32_t *out)
+/* other_db reads the number of a database of ours; returns an error text, or NULL. */
+static const char *other_db(const struct call *call, uint32_t i, uint32_t *out)
 {
     int64_t number = 0;
     const char *error = parse_int32(call->argv[i], &number);
@@ -124,13 +145,13 @@ static const char *copy_options(const struct call *call, struct copy_options *ou
         if (call_arg_is(call, i, "replace")) {
             out->replace = true;
         } else if (call_arg_is(call, i, "db") && i + 1 < call->argc) {
-            error = copy_db(call, ++i, &out->db);
+            error = other_db(call, ++i, &out->db);
         } else {
             error = "ERR syntax error";
         }
     }
     if (error == NULL && out->db == call->db && slice_eq(call->argv[1], call->argv[2])) {
-        error = "ERR source and destination objects are the same";
+        error = same_object;
     }
     return error;
 }
@@ -159,4 +180,36 @@ void run_copy(struct call *call)
         ws_put(call->ws, options.db, call->argv[2], ws_share(source), source->expires_at);
     }
     resp_int(call->reply, copied);
+}
+
+static const char *move_db(const struct call *call, uint32_t *db)
+{
+    const char *error = other_db(call, 2, db);
+    return error == NULL && *db == call->db ? same_object : error;
+}
+
+void needs_move(const struct call *call)
+{
+    uint32_t db = 0;
+    if (move_db(call, &db) == NULL) {
+        ws_want(call->ws, call->db, call->argv[1], NEED_VALUE);
+        ws_want(call->ws, db, call->argv[1], NEED_META);
+    }
+}
+
+void run_move(struct call *call)
+{
+    uint32_t db = 0;
+    const char *error = move_db(call, &db);
+    if (error != NULL) {
+        resp_error(call->reply, "%s", error);
+        return;
+    }
+    struct entry *source = call_find(call, 1);
+    bool moved = source != NULL && ws_find(call->ws, db, call->argv[1]) == NULL;
+    if (moved) {
+        ws_put(call->ws, db, call->argv[1], ws_share(source), source->expires_at);
+        ws_remove(call->ws, source);
+    }
+    resp_int(call->reply, moved);
 }

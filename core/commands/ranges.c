@@ -20,10 +20,7 @@ static void write_at(struct call *call, struct entry *e, uint64_t offset, struct
     if (!call_value_fits(call, length)) {
         return;
     }
-    if (e == NULL) {
-        e = ws_put(call->ws, call->db, call->argv[1], (struct slice){ NULL, 0 }, 0);
-    }
-    uint8_t *p = ws_edit(call->ws, e, length);
+    uint8_t *p = call_edit(call, 1, e, length);
     memcpy(p + offset, bytes.p, bytes.len);
     resp_int(call->reply, (int64_t)length);
 }

@@ -22,7 +22,7 @@ static const struct command rows[] = {
       CAT_FAST | CAT_TRANSACTION, run_unwatch, PLAIN,
       "Forgets the watched keys", "2.2.0", "transactions", "O(1)",
       "" },
-    { "watch", -2, CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_FAST | CMD_IN_MULTI | CMD_ALONE, ALL_KEYS, NEED_META,
+    { "watch", -2, CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_FAST | CMD_IN_MULTI | CMD_ALONE, ALL_KEYS_AS(KEY_RO, 0), NEED_META,
       CAT_FAST | CAT_TRANSACTION, run_watch, NEEDS(needs_watch),
       "Watches keys: EXEC does nothing if one changes before it", "2.2.0", "transactions", "O(N)",
       "key [key ...]" },

@@ -7,9 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "acl/acl.h"
+
 enum { MAX_WALK_ROWS = 4096, MAX_WORDS = 64 };
 
 struct session {
+    struct core *core;
     struct session_vars vars;
     struct frame_open open;
     struct slice names[SESSION_NAME_COUNT];
@@ -19,11 +22,15 @@ struct session {
     int64_t watched_revision;
     struct subscriber subscriber;
     struct tracker tracker;
+    int64_t sleep_ms;
 };
 
 struct core {
     struct core_options options;
     struct core_metrics metrics;
+    struct keyspaces *keyspaces;
+    struct acl *acl;
+    size_t acl_changes;
     struct session *session;
     int64_t now_ms;
     struct pubsub *pubsub;
@@ -31,6 +38,10 @@ struct core {
     uint32_t notify;
     int64_t tracking_max_keys;
     struct core_output_limit push_limit;
+    uint32_t use_db; /* of the last use that was noted */
+    struct slice use_key;
+    int64_t noted_ms;
+    int64_t used_ms;
 };
 
 struct fake {
@@ -76,6 +87,21 @@ int64_t core_now_ms(const struct core *core)
     return core->now_ms;
 }
 
+void core_note_use(struct core *core, uint32_t db, struct slice key, int64_t now_ms,
+                   int64_t used_ms)
+{
+    core->use_db = db;
+    core->use_key = key; /* arguments live as long as the fake */
+    core->noted_ms = now_ms;
+    core->used_ms = used_ms;
+}
+
+int64_t core_last_used(const struct core *core, uint32_t db, struct slice key, int64_t modified_at)
+{
+    bool noted = core->use_db == db && slice_eq(core->use_key, key);
+    return noted && core->noted_ms >= modified_at ? core->used_ms : modified_at;
+}
+
 bool core_key_counts(const struct core *core, size_t index, struct core_key_count *out)
 {
     (void)core;
@@ -101,6 +127,32 @@ bool core_gateway_stat(const struct core *core, size_t index, struct slice *name
     return index == 0;
 }
 
+struct acl *core_acl(struct core *core)
+{
+    return core->acl;
+}
+
+void core_acl_changed(struct core *core, struct session *by, const char *what, struct slice user)
+{
+    (void)by;
+    (void)what;
+    (void)user;
+    core->acl_changes++;
+}
+
+void core_refused(struct core *core, struct session *s, const struct core_refusal *refusal)
+{
+    acl_log_add(acl_refusals(core->acl),
+                &(struct acl_log_entry){
+                    .reason = refusal->reason,
+                    .context = refusal->context,
+                    .object = refusal->object,
+                    .username = refusal->username.len > 0 ? refusal->username : session_identity(s),
+                    .client = SLICE("id=7"),
+                    .at_ms = core->now_ms,
+                });
+}
+
 struct session_vars *session_vars(struct session *s)
 {
     return &s->vars;
@@ -120,6 +172,11 @@ uint64_t session_id(const struct session *s)
 struct slice session_identity(const struct session *s)
 {
     return s->open.identity;
+}
+
+const struct acl_user *session_user(const struct session *s)
+{
+    return acl_set_match(acl_users(s->core->acl), s->open.identity, s->open.issuer);
 }
 
 const struct frame_open *session_open_info(const struct session *s)
@@ -203,6 +260,11 @@ void session_unwatch(struct session *s)
 void session_quit(struct session *s)
 {
     s->quit = true;
+}
+
+void session_sleep(struct session *s, int64_t ms)
+{
+    s->sleep_ms = ms;
 }
 
 void session_reset(struct session *s)
@@ -335,11 +397,14 @@ struct fake *fake_new(void)
     f->core = (struct core){
         .options = { .max_key = 2000, .max_value = 16 << 20, .databases = 16, .pool_size = 4 },
         .session = &f->session,
+        .keyspaces = keyspaces_new(),
         .pubsub = pubsub_new(),
         .tracking = tracking_new(0, ignore_keys, NULL),
         .tracking_max_keys = 1000000,
         .push_limit = { 32 << 20, 8 << 20, 60000 },
     };
+    f->core.acl = acl_new(f->core.keyspaces, NULL);
+    f->session.core = &f->core;
     f->session.vars.protocol = 2;
     f->session.watched_revision = -1;
     f->session.open = (struct frame_open){
@@ -363,6 +428,8 @@ void fake_free(struct fake *f)
     tracking_free(f->core.tracking);
     working_set_free(f->ws);
     working_set_free(f->memory);
+    acl_free(f->core.acl);
+    keyspaces_free(f->core.keyspaces);
     buf_release(&f->reply);
     free(f);
 }
@@ -390,6 +457,16 @@ struct core_options *fake_options(struct fake *f)
 bool fake_has_quit(const struct fake *f)
 {
     return f->session.quit;
+}
+
+size_t fake_acl_changes(const struct fake *f)
+{
+    return f->core.acl_changes;
+}
+
+int64_t fake_slept(const struct fake *f)
+{
+    return f->session.sleep_ms;
 }
 
 int64_t fake_watched(const struct fake *f)
@@ -426,18 +503,50 @@ static bool is_answer(struct fake *f, const struct walk *walk, const struct entr
            (slice_is_text(e->value) && slice_glob(as_glob(f, walk->ilike), e->value, true));
 }
 
-/* answer_walk: the cursor is simply how many keys were passed. */
-static void answer_walk(struct fake *f, struct walk *walk)
+/* answer_key: who wrote a key last is always the caller here. */
+static void answer_key(struct fake *f, struct walk *walk)
+{
+    const struct entry *e = ws_find(f->ws, walk->db, walk->key);
+    if (e == NULL) {
+        return;
+    }
+    struct walk_key *key = ws_alloc(f->memory, sizeof(*key));
+    *key = (struct walk_key){
+        .revision = e->revision,
+        .modified_at = e->modified_at,
+        .modified_by = f->session.open.identity,
+        .expires_at = e->expires_at,
+        .length = e->length,
+        .text = slice_is_text(e->value),
+    };
+    walk->found = key;
+}
+
+/* answer_swap keeps the keys in place of the databases: whose entry it is, is part of it. */
+static void answer_swap(struct fake *f, struct walk *walk)
+{
+    struct working_set *swapped = working_set_new(1);
+    ws_begin_unit(swapped, f->core.now_ms, 1);
+    for (struct entry *e = ws_first(f->ws); e != NULL; e = e->next) {
+        if (ws_find(f->ws, e->db, e->key) != NULL) {
+            uint32_t db = e->db == walk->db         ? walk->other_db
+                          : e->db == walk->other_db ? walk->db
+                                                    : e->db;
+            ws_put(swapped, db, ws_copy(f->memory, e->key), ws_copy(f->memory, e->value),
+                   e->expires_at);
+        }
+    }
+    working_set_free(f->ws);
+    f->ws = swapped;
+}
+
+/* answer_rows: the cursor is simply how many keys were passed. */
+static void answer_rows(struct fake *f, struct walk *walk)
 {
     struct walk_row *rows = ws_alloc(f->memory, MAX_WALK_ROWS * sizeof(*rows));
     bool paged = walk->kind == WALK_SCAN || walk->kind == WALK_FIND;
     uint64_t passed = 0;
     walk->rows = rows;
-    if (walk->kind == WALK_FLUSH_DB) {
-        ws_forget(f->ws, walk->db);
-    } else if (walk->kind == WALK_FLUSH_ALL) {
-        ws_forget(f->ws, walk->db | UINT16_MAX);
-    }
     for (struct entry *e = ws_first(f->ws); e != NULL; e = e->next) {
         if (!is_answer(f, walk, e) || passed++ < walk->cursor) {
             continue;
@@ -448,6 +557,33 @@ static void answer_walk(struct fake *f, struct walk *walk)
         }
         rows[walk->row_count++] = (struct walk_row){ e->key, e->value };
         walk->total++;
+    }
+}
+
+static void answer_walk(struct fake *f, struct walk *walk)
+{
+    switch (walk->kind) {
+    case WALK_NONE:
+        break;
+    case WALK_FLUSH_DB:
+        ws_forget(f->ws, walk->db);
+        break;
+    case WALK_FLUSH_ALL:
+        ws_forget(f->ws, walk->db | UINT16_MAX);
+        break;
+    case WALK_SWAP:
+        answer_swap(f, walk);
+        break;
+    case WALK_KEY:
+        answer_key(f, walk);
+        break;
+    case WALK_SCAN:
+    case WALK_KEYS:
+    case WALK_RANDOM:
+    case WALK_COUNT:
+    case WALK_FIND:
+        answer_rows(f, walk);
+        break;
     }
 }
 
@@ -474,10 +610,9 @@ static void run(struct fake *f, struct call *call)
     }
     if (command->walk != NULL) {
         command->walk(call, &walk);
-        if (walk.kind != WALK_NONE) {
-            answer_walk(f, &walk);
-        }
+        answer_walk(f, &walk);
         call->walk = &walk;
+        call->ws = f->ws; /* SWAPDB makes another one */
     }
     command->run(call);
 }

@@ -22,6 +22,9 @@ struct working_set *fake_set(struct fake *f);
 void fake_set_now(struct fake *f, int64_t now_ms);
 struct core_options *fake_options(struct fake *f);
 bool fake_has_quit(const struct fake *f);
+size_t fake_acl_changes(const struct fake *f);
+/* fake_slept is for how many ms DEBUG SLEEP asked last; 0: never. */
+int64_t fake_slept(const struct fake *f);
 /* fake_watched is the revision that WATCH remembered last; -1: none. */
 int64_t fake_watched(const struct fake *f);
 

@@ -148,6 +148,26 @@ static const struct command_case our_cases[] = {
     { "SETRANGE none 16777216 x",
       R("-ERR string exceeds maximum allowed size (proto-max-bulk-len)\r\n"), SAME },
     { "EXISTS none", R(":0\r\n"), SAME },
+    { "SETBIT none 134217727 0", R(":0\r\n"), SAME },
+    { "STRLEN none", R(":16777216\r\n"), SAME },
+    { "SETBIT none 134217728 0",
+      R("-ERR string exceeds maximum allowed size (proto-max-bulk-len)\r\n"), SAME },
+    { "SETBIT none 4294967295 1",
+      R("-ERR string exceeds maximum allowed size (proto-max-bulk-len)\r\n"), SAME },
+    { "BITFIELD none SET u8 134217720 255", R("*1\r\n:0\r\n"), SAME },
+    { "BITFIELD none SET u8 0 1 SET u8 134217721 255",
+      R("-ERR string exceeds maximum allowed size (proto-max-bulk-len)\r\n"), SAME },
+    { "BITFIELD none GET u8 134217721 GET u8 0", R("*2\r\n:254\r\n:0\r\n"), SAME },
+    { "BITCOUNT none", R(":8\r\n"), SAME },
+    { "BITPOS none 1", R(":134217720\r\n"), SAME },
+    { "BITOP NOT none none", R(":16777216\r\n"), SAME },
+    { "BITCOUNT none 0 -9 BIT", R(":134217720\r\n"), SAME },
+    { "BITPOS none 0", R(":134217720\r\n"), SAME },
+    { "BITFIELD k GET u8 #2305843009213693953",
+      R("-ERR bit offset is not an integer or out of range\r\n"), SAME },
+    { "LCS none none", /* the table would have 2^50 bytes */
+      R("-ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len\r\n"),
+      SAME },
     { "CONFIG GET proto-max-bulk-len", R("*2\r\n$18\r\nproto-max-bulk-len\r\n$8\r\n16777216\r\n"),
       R("%1\r\n$18\r\nproto-max-bulk-len\r\n$8\r\n16777216\r\n") },
 };
@@ -186,6 +206,22 @@ static void test_as_redis(void **state)
     (void)state;
     check_cases(redis_cases, redis_case_count, 2);
     check_cases(redis_cases, redis_case_count, 3);
+    check_cases(redis_keys_cases, redis_keys_case_count, 2);
+    check_cases(redis_keys_cases, redis_keys_case_count, 3);
+}
+
+static void test_bits_as_redis(void **state)
+{
+    (void)state;
+    check_cases(bit_cases, bit_case_count, 2);
+    check_cases(bit_cases, bit_case_count, 3);
+}
+
+static void test_hyperloglogs_as_redis(void **state)
+{
+    (void)state;
+    check_cases(hyperloglog_cases, hyperloglog_case_count, 2);
+    check_cases(hyperloglog_cases, hyperloglog_case_count, 3);
 }
 
 static void test_our_own(void **state)
@@ -193,6 +229,8 @@ static void test_our_own(void **state)
     (void)state;
     check_cases(our_cases, ARRAY_SIZE(our_cases), 2);
     check_cases(our_cases, ARRAY_SIZE(our_cases), 3);
+    check_cases(our_keys_cases, our_keys_case_count, 2);
+    check_cases(our_keys_cases, our_keys_case_count, 3);
 }
 
 /* --- the session ------------------------------------------------------------------------------ */
@@ -348,6 +386,29 @@ static const struct {
     { "SET k v KEEPTTL", NEED_META },
     { "SET k v GET", NEED_VALUE },
     { "SET k v NX GET", NEED_VALUE },
+    { "SET k v IFEQ x", NEED_VALUE },
+    { "SET k v IFDNE 0123456789abcdef", NEED_VALUE },
+    { "SET k v IFREV 3", NEED_META },
+    { "SET k v IFREV 3 GET", NEED_VALUE },
+    { "DELEX k", NEED_META },
+    { "DELEX k IFEQ v", NEED_VALUE },
+    { "DELIFEQ k v", NEED_VALUE },
+    { "DELIFREV k 3", NEED_META },
+    { "DIGEST k", NEED_VALUE },
+    { "MSETEX 2 a 1 k 2", NEED_NOTHING },
+    { "MSETEX 2 a 1 k 2 EX 10", NEED_NOTHING },
+    { "MSETEX 2 a 1 k 2 XX", NEED_META },
+    { "MSETEX 2 a 1 k 2 KEEPTTL", NEED_META },
+    { "KEYINFO k", NEED_META },
+    { "OBJECT ENCODING k", NEED_VALUE },
+    { "OBJECT IDLETIME k", NEED_META },
+    { "MEMORY USAGE k", NEED_META },
+    { "DUMP k", NEED_VALUE },
+    { "RESTORE k 0 x", NEED_META },
+    { "RESTORE k 0 x REPLACE", NEED_NOTHING },
+    { "MOVE k 1", NEED_VALUE },
+    { "SORT k", NEED_META },
+    { "SORT a STORE k", NEED_META },
     { "SETEX k 10 v", NEED_NOTHING },
     { "PSETEX k 10 v", NEED_NOTHING },
     { "MSET a 1 k 2", NEED_NOTHING },
@@ -366,6 +427,12 @@ static const struct {
     { "COPY a k", NEED_META },
     { "COPY k a DB 1", NEED_VALUE },
     { "WATCH a k", NEED_META },
+    { "GETBIT k 1", NEED_VALUE },
+    { "SETBIT k 1 1", NEED_VALUE },
+    { "BITOP AND k a", NEED_META },
+    { "BITOP AND a k", NEED_VALUE },
+    { "BITOP AND k k", NEED_VALUE },
+    { "LCS a k", NEED_VALUE },
 };
 
 static void test_needs(void **state)
@@ -383,6 +450,38 @@ static void test_needs(void **state)
     }
 }
 
+/* line; whether key k has been written then, where bit 0 is 1 and there are 8 */
+static const struct {
+    const char *line;
+    bool writes;
+} unchanged_rows[] = {
+    { "SETBIT k 0 1", false },
+    { "SETBIT k 1 0", false },
+    { "SETBIT k 0 0", true },
+    { "SETBIT k 8 0", true },
+    { "BITFIELD k SET u2 0 2 GET u8 0 INCRBY u8 0 256", false },
+    { "BITFIELD k OVERFLOW FAIL SET u2 0 5 OVERFLOW SAT INCRBY u1 0 1", false },
+    { "BITFIELD k SET u2 0 3", true },
+    { "BITFIELD k OVERFLOW FAIL SET u2 7 5", true },
+    { "BITFIELD k GET u2 7", false },
+};
+
+static void test_unchanged_bits_are_no_write(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(unchanged_rows); i++) {
+        struct fake *f = fake_new();
+        fake_line(f, "SETBIT k 0 1");
+        struct entry *e = ws_entry(fake_set(f), 0, SLICE("k"));
+        e->dirty = false;
+        fake_line(f, unchanged_rows[i].line);
+        if (e->dirty != unchanged_rows[i].writes) {
+            fail_msg("%s", unchanged_rows[i].line);
+        }
+        fake_free(f);
+    }
+}
+
 static void test_copy_wants_the_other_database(void **state)
 {
     (void)state;
@@ -393,10 +492,23 @@ static void test_copy_wants_the_other_database(void **state)
     fake_free(f);
 }
 
+static void test_move_wants_the_other_database(void **state)
+{
+    (void)state;
+    struct fake *f = fake_new();
+    fake_line(f, "MOVE k 3");
+    struct entry *e = ws_entry(fake_set(f), db_ref(0, 3), SLICE("k"));
+    assert_non_null(e);
+    assert_int_equal(e->wanted, NEED_META);
+    fake_free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_as_redis),
+        cmocka_unit_test(test_bits_as_redis),
+        cmocka_unit_test(test_hyperloglogs_as_redis),
         cmocka_unit_test(test_our_own),
         cmocka_unit_test(test_session_commands),
         cmocka_unit_test(test_watch_remembers_the_revision),
@@ -406,7 +518,9 @@ int main(void)
         cmocka_unit_test(test_rows_are_whole),
         cmocka_unit_test(test_unknown_names),
         cmocka_unit_test(test_needs),
+        cmocka_unit_test(test_unchanged_bits_are_no_write),
         cmocka_unit_test(test_copy_wants_the_other_database),
+        cmocka_unit_test(test_move_wants_the_other_database),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

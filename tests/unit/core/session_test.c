@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <uv.h>
 
+#include "acl/acl.h"
 #include "core_private.h"
 #include "events.h"
 #include "session_private.h"
@@ -17,6 +18,8 @@ static struct core *new_core(void)
     struct core *core = mem_zalloc(sizeof(*core));
     core->loop = uv_default_loop();
     core->identities = identity_table_new();
+    core->keyspaces = keyspaces_new();
+    core->acl = acl_new(core->keyspaces, NULL);
     core->options.databases = 16;
     core->events = events_new(core);
     return core;
@@ -26,6 +29,8 @@ static void free_core(struct core *core)
 {
     events_free(core->events);
     identity_table_free(core->identities);
+    acl_free(core->acl);
+    keyspaces_free(core->keyspaces);
     free(core);
 }
 
