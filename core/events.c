@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "exchange.h"
+#include "expiry.h"
 #include "link_server.h"
 #include "wire/resp_write.h"
 
@@ -229,15 +230,21 @@ size_t events_tell(struct events *ev, const struct notice *n)
     return events_hear(ev, n);
 }
 
-bool events_want_expired(struct events *ev, int64_t *since_ms)
+int64_t events_expired_since(const struct events *ev)
+{
+    return ev->expired_since_ms;
+}
+
+static void note_waiting(struct events *ev)
 {
     const bool wanted = events_classes(ev) & EVENT_EXPIRED || events_want_writes(ev);
+    const bool news = wanted && ev->expired_since_ms == 0;
     if (!wanted)
         ev->expired_since_ms = 0;
-    else if (ev->expired_since_ms == 0)
-        ev->expired_since_ms = core_now_ms(ev->core);
-    *since_ms = ev->expired_since_ms;
-    return wanted;
+    if (!news)
+        return;
+    ev->expired_since_ms = core_now_ms(ev->core);
+    expiry_look(ev->core->expiry);
 }
 
 /* --- reads ------------------------------------------------------------------------------------------ */
@@ -313,6 +320,7 @@ void events_flush(struct events *ev)
     tracking_broadcast(ev->tracking);
     exchange_wish(ev->core->exchange, wish(ev));
     exchange_flush(ev->core->exchange);
+    note_waiting(ev);
 }
 
 size_t core_publish(struct core *core, uint32_t keyspace, enum pubsub_kind kind,

@@ -20,8 +20,8 @@ void events_free(struct events *ev);
 /* What a turn must note for anybody, here or on another core, to hear of it: classes of events, and written keys. */
 uint32_t events_classes(const struct events *ev);
 bool events_want_writes(const struct events *ev);
-/* events_want_expired: somebody waits for keys to expire; since when, in unix ms on the database's clock. */
-bool events_want_expired(struct events *ev, int64_t *since_ms);
+/* events_expired_since: since when somebody waits for keys to expire, in unix ms on the database's clock; 0: nobody does. */
+int64_t events_expired_since(const struct events *ev);
 
 /* events_tell lets this core's clients and the other cores hear; returns how many of this core's clients did. */
 size_t events_tell(struct events *ev, const struct notice *n);

@@ -41,7 +41,8 @@ struct expiry {
     struct pg_result *expired; /* rows that were turned in the group that is out */
     bool more;                 /* a batch was full */
     bool again;                /* expiry_look was called meanwhile */
-    int64_t waited_since_ms;   /* since when somebody waits for keys to expire; 0: nobody does */
+    bool started;
+    int64_t waited_since_ms; /* since when somebody waits for keys to expire; 0: nobody does */
     bool counts_wanted;
     uint64_t counted_ms;
     uint64_t clock_ms;
@@ -253,8 +254,7 @@ static void on_timer(uv_timer_t *timer)
     const uint64_t monotonic = uv_now(x->core->loop);
     x->more = false;
     x->again = false;
-    if (!events_want_expired(x->core->events, &x->waited_since_ms))
-        x->waited_since_ms = 0;
+    x->waited_since_ms = events_expired_since(x->core->events);
     read_clock(x, monotonic);
     count_keys(x, monotonic);
     purge_writers(x, monotonic, now);
@@ -266,16 +266,15 @@ static void on_timer(uv_timer_t *timer)
 
 static void schedule(struct expiry *x)
 {
-    int64_t since;
-    const bool waited_for = events_want_expired(x->core->events, &since);
+    const bool waited_for = events_expired_since(x->core->events) > 0;
     const uint64_t tick = x->again || x->more ? SOON_MS : waited_for ? TICK_WAITED_FOR_MS : TICK_MS;
     uv_timer_start(x->timer, on_timer, tick, 0);
+    x->started = true;
 }
 
 void expiry_look(struct expiry *x)
 {
-    int64_t since;
-    if (!events_want_expired(x->core->events, &since))
+    if (!x->started || events_expired_since(x->core->events) == 0)
         return;
     if (x->conn == NULL)
         uv_timer_start(x->timer, on_timer, 0, 0);

@@ -109,15 +109,24 @@ command_fn run_command, run_command_count, run_command_docs, run_command_getkeys
 
 /* Shared by them. */
 
-/* call_read finds key i for reading, and counts a hit or a miss; call_find only finds. */
+/* call_read finds key i for reading, and counts a hit or a miss (which is an event); call_find only finds. */
 struct entry *call_read(struct call *call, uint32_t i);
 struct entry *call_find(struct call *call, uint32_t i);
+
+/* call_remove deletes key i, whose entry is e, and declares that. */
+void call_remove(struct call *call, uint32_t i, struct entry *e);
 
 /*
  * call_edit makes the value of key i `length` bytes long and writable in place, as ws_edit does. e is its entry, or
  * NULL where the key does not exist: then it is made.
  */
 uint8_t *call_edit(struct call *call, uint32_t i, struct entry *e, size_t length);
+
+/*
+ * call_set gives key i a value and an expiry (0: none; `given` with the command, or kept), and declares that. A time that
+ * has passed stores and deletes in one.
+ */
+void call_set(struct call *call, uint32_t i, struct slice value, int64_t expires_at, bool given);
 
 /* call_value_fits says whether a value may be so long, or writes the error reply. */
 MUST_CHECK bool call_value_fits(struct call *call, uint64_t length);

@@ -4,6 +4,7 @@
  */
 #include "commands_fake.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,6 +46,8 @@ struct core {
 };
 
 struct fake {
+    const struct effect *heard; /* the last one that fake_heard gave */
+    char heard_text[1024];
     struct session session;
     struct core core;
     struct working_set *ws;
@@ -478,6 +481,33 @@ void fake_set_now(struct fake *f, int64_t now_ms)
 {
     f->core.now_ms = now_ms;
     ws_begin_unit(f->ws, now_ms, 1);
+}
+
+/* --- events ----------------------------------------------------------------------------------- */
+
+void fake_listen(struct fake *f, uint32_t events)
+{
+    ws_listen(f->ws, events, false);
+}
+
+const char *fake_heard(struct fake *f)
+{
+    size_t at = 0;
+    f->heard_text[0] = '\0';
+    for (const struct effect *e = f->heard ? f->heard->next : ws_effects(f->ws); e; e = e->next) {
+        f->heard = e;
+        if (e->kind != EFFECT_EVENT) {
+            continue;
+        }
+        at += (size_t)snprintf(f->heard_text + at, sizeof(f->heard_text) - at, "%s",
+                               at > 0 ? " " : "");
+        if (e->db > 0) {
+            at += (size_t)snprintf(f->heard_text + at, sizeof(f->heard_text) - at, "%u:", e->db);
+        }
+        at += (size_t)snprintf(f->heard_text + at, sizeof(f->heard_text) - at, "%s=%.*s", e->name,
+                               (int)e->key.len, (const char *)e->key.p);
+    }
+    return f->heard_text;
 }
 
 /* --- walks ------------------------------------------------------------------------------------ */
