@@ -1,6 +1,7 @@
 /* The root struct: what commands may ask of the process, and its list of sessions. */
 #include "core.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "core_private.h"
@@ -115,8 +116,33 @@ void core_set_push_limit(struct core *core, struct core_output_limit limit)
 
 /* --- sessions ------------------------------------------------------------------------------- */
 
+static struct session **by_id(const struct core *core, uint64_t id)
+{
+    return &core->by_id[id & (core->by_id_size - 1)];
+}
+
+static void put_by_id(struct core *core, struct session *s)
+{
+    struct session **bucket = by_id(core, s->id);
+    s->id_next = *bucket;
+    *bucket = s;
+}
+
+static void grow_by_id(struct core *core)
+{
+    enum { SIZE_MIN = 256 };
+    free(core->by_id);
+    core->by_id_size = core->by_id_size ? core->by_id_size * 2 : SIZE_MIN;
+    core->by_id = mem_zalloc(core->by_id_size * sizeof(struct session *));
+    for (struct session *s = core->first_session; s; s = s->all.next)
+        put_by_id(core, s);
+}
+
 void core_add_session(struct core *core, struct session *s)
 {
+    if (core->metrics.sessions_now >= core->by_id_size)
+        grow_by_id(core);
+    put_by_id(core, s);
     s->all.prev = core->last_session;
     if (core->last_session)
         core->last_session->all.next = s;
@@ -129,6 +155,10 @@ void core_add_session(struct core *core, struct session *s)
 
 void core_remove_session(struct core *core, struct session *s)
 {
+    struct session **at = by_id(core, s->id);
+    while (*at != s)
+        at = &(*at)->id_next;
+    *at = s->id_next;
     if (s->all.prev)
         s->all.prev->all.next = s->all.next;
     else
@@ -169,8 +199,8 @@ void core_each_session(struct core *core, void (*visit)(struct session *s, void 
 
 struct session *core_find_session(struct core *core, uint64_t id)
 {
-    struct session *s = core->first_session;
+    struct session *s = core->by_id ? *by_id(core, id) : NULL;
     while (s && (s->id != id || s->life == SESSION_GONE))
-        s = s->all.next;
+        s = s->id_next;
     return s;
 }

@@ -42,6 +42,8 @@ struct core {
     struct events *events;
     struct exchange *exchange;
     struct core_output_limit push_limit;
+    struct session **by_id;        /* all sessions, hashed by id */
+    size_t by_id_size;             /* a power of two */
     struct session *first_session; /* in order of id */
     struct session *last_session;
     struct session *first_watcher; /* has watched keys */

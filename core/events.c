@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "acl/check.h"
 #include "exchange.h"
 #include "expiry.h"
 #include "link_server.h"
@@ -25,10 +26,11 @@ struct events {
     struct core *core;
     struct pubsub *pubsub;
     struct tracking *tracking;
-    uint32_t notify;          /* notify-keyspace-events */
-    size_t max_tracked;       /* tracking-table-max-keys */
-    int64_t expired_since_ms; /* when somebody first waited for keys to expire; 0: nobody does */
-    struct buf worded[2];     /* what is being sent, by protocol */
+    uint32_t notify;           /* notify-keyspace-events */
+    size_t max_tracked;        /* tracking-table-max-keys */
+    int64_t expired_since_ms;  /* when somebody first waited for keys to expire; 0: nobody does */
+    const struct command *get; /* who may run it on a key, may know of it */
+    struct buf worded[2];      /* what is being sent, by protocol */
     struct buf channel;
 };
 
@@ -176,19 +178,37 @@ static void tell_keys(struct events *ev, struct session *s, bool redirected,
     buf_clear(w.out);
 }
 
-static void forget_keys(void *arg, struct tracker *c, const struct slice *keys, size_t count)
+static void tell_or_redirect(struct events *ev, struct session *s, const struct slice *keys,
+                             size_t count)
 {
-    struct events *ev = arg;
-    struct session *s = container_of(c, struct session, tracker);
-    if (c->redirect == 0) {
+    if (s->tracker.redirect == 0) {
         tell_keys(ev, s, false, keys, count);
         return;
     }
-    struct session *other = core_find_session(ev->core, c->redirect);
+    struct session *other = core_find_session(ev->core, s->tracker.redirect);
     if (other && other->life == SESSION_OPEN)
         tell_keys(ev, other, true, keys, count);
     else
         tell_broken(ev, s);
+}
+
+/* In BCAST mode a client hears of keys that it never named: not of those that it may not GET. */
+static void forget_keys(void *arg, struct tracker *c, const struct slice *keys, size_t count)
+{
+    struct events *ev = arg;
+    struct session *s = container_of(c, struct session, tracker);
+    if (keys == NULL || !(c->flags & TRACKING_BCAST) || s->user->unlimited) {
+        tell_or_redirect(ev, s, keys, count);
+        return;
+    }
+    struct slice *known = mem_alloc(count * sizeof(*known));
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++)
+        if (acl_may_read(s->user, ev->get, keys[i]))
+            known[n++] = keys[i];
+    if (n > 0)
+        tell_or_redirect(ev, s, known, n);
+    free(known);
 }
 
 bool events_want_writes(const struct events *ev)
@@ -342,6 +362,7 @@ struct events *events_new(struct core *core)
     struct events *ev = mem_zalloc(sizeof(*ev));
     ev->core = core;
     ev->max_tracked = TRACKING_MAX_KEYS;
+    ev->get = command_find(SLICE("get"));
     ev->pubsub = pubsub_new();
     ev->tracking = tracking_new(ev->max_tracked, forget_keys, ev);
     for (size_t i = 0; i < ARRAY_SIZE(ev->worded); i++)

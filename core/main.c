@@ -220,6 +220,7 @@ static void release(struct process *p)
     uv_run(&p->loop, UV_RUN_DEFAULT);
     uv_loop_close(&p->loop);
     events_free(p->core.events);
+    free(p->core.by_id);
     cache_free(p->core.cache);
     identity_table_free(p->core.identities);
     acl_free(p->core.acl);

@@ -312,6 +312,16 @@ size_t pubsub_count(const struct subscriber *s)
     return s->count[PUBSUB_CHANNEL] + s->count[PUBSUB_PATTERN] + s->count[PUBSUB_SHARD];
 }
 
+bool pubsub_all(const struct subscriber *s,
+                bool (*fn)(void *arg, enum pubsub_kind kind, struct slice name), void *arg)
+{
+    for (int kind = 0; kind < PUBSUB_KINDS; kind++)
+        for (const struct subscription *x = s->first[kind]; x; x = x->own_next)
+            if (!fn(arg, (enum pubsub_kind)kind, name_of(x->topic)))
+                return false;
+    return true;
+}
+
 /* --- messages ------------------------------------------------------------------------------- */
 
 static size_t each_of_topic(const struct topic *t, struct slice pattern, pubsub_fn *fn, void *arg)
@@ -360,11 +370,6 @@ size_t pubsub_topics(const struct pubsub *p, enum pubsub_kind kind, uint32_t key
 {
     const struct space *space = space_of(p, keyspace);
     return space ? space->count[kind] : 0;
-}
-
-size_t pubsub_topics_in_all(const struct pubsub *p, enum pubsub_kind kind)
-{
-    return p->topic_count[kind];
 }
 
 bool pubsub_hears_events(const struct pubsub *p)

@@ -40,6 +40,9 @@ void pubsub_leave(struct pubsub *p, struct subscriber *s); /* everything */
 /* pubsub_oldest is the client's first subscription of a kind; the name lives as long as that. False: none. */
 bool pubsub_oldest(const struct subscriber *s, enum pubsub_kind kind, struct slice *name);
 size_t pubsub_count(const struct subscriber *s); /* of all kinds */
+/* pubsub_all: whether `fn` says yes to each of the client's subscriptions. */
+bool pubsub_all(const struct subscriber *s,
+                bool (*fn)(void *arg, enum pubsub_kind kind, struct slice name), void *arg);
 
 /*
  * pubsub_each visits who is to have a message: first the channel's subscribers, then, for PUBSUB_CHANNEL, those of each
@@ -55,7 +58,6 @@ size_t pubsub_subscribers(const struct pubsub *p, enum pubsub_kind kind, uint32_
 void pubsub_each_topic(const struct pubsub *p, enum pubsub_kind kind, uint32_t keyspace,
                        void (*fn)(void *arg, struct slice name), void *arg);
 size_t pubsub_topics(const struct pubsub *p, enum pubsub_kind kind, uint32_t keyspace);
-size_t pubsub_topics_in_all(const struct pubsub *p, enum pubsub_kind kind); /* keyspaces */
 
 /* pubsub_hears_events: some channel or pattern, in any keyspace, can match one of the keyspace events' channels. O(1). */
 bool pubsub_hears_events(const struct pubsub *p);

@@ -57,6 +57,7 @@ struct session {
     struct session_link all;     /* core's list, in order of id */
     struct session_link waiting; /* a list of lanes.c, by place */
     struct session *bucket_next; /* the link's table, by wire_id */
+    struct session *id_next;     /* core's table, by id */
     struct session *pump_prev;   /* the link's ring of sessions with replies that wait */
     struct session *pump_next;
 
