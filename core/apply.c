@@ -152,6 +152,37 @@ static void refuse_values(struct turn *t, const struct part *p, size_t bytes)
 
 enum unit_status { UNIT_RAN, UNIT_NEEDS_VALUES, UNIT_NEEDS_WALK, UNIT_LATER };
 
+/* A client that tracks keys, or will have asked for it before this in the same transaction. */
+static void note_reads(struct turn *t, struct part *p, struct request *r)
+{
+    const struct session *s = p->session;
+    struct slice few[16];
+    if (!(r->command->flags & CMD_READONLY) || !(s->tracker.flags & TRACKING_ON || p->later))
+        return;
+    struct slice *keys = few;
+    const size_t n = command_keys(r->command, r->argv, r->argc, few, ARRAY_SIZE(few));
+    if (n > ARRAY_SIZE(few)) {
+        keys = ws_alloc(t->ws, n * sizeof(*keys));
+        command_keys(r->command, r->argv, r->argc, keys, n);
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct effect *e = ws_effect(t->ws, EFFECT_READ, session_db(s));
+        e->key = keys[i];
+        e->part = p;
+        e->caching = p->next->caching;
+    }
+}
+
+static void note_later(struct turn *t, struct part *p, struct request *r)
+{
+    struct effect *e = ws_effect(t->ws, EFFECT_LATER, session_db(p->session));
+    e->part = p;
+    e->request = r;
+    e->reply_at = buf_len(&t->replies);
+    e->protocol = p->session->vars.protocol;
+    p->later = true;
+}
+
 static void run_command(struct turn *t, struct part *p, struct request *r)
 {
     struct session *s = p->session;
@@ -160,9 +191,14 @@ static void run_command(struct turn *t, struct part *p, struct request *r)
         gate_reply_denied(s, r, p->in_exec, &writer);
         return;
     }
+    if (r->command->flags & CMD_LATER) {
+        note_later(t, p, r);
+        return;
+    }
     struct call call = make_call(t, s, r, &s->vars);
     call.reply = &writer;
     r->command->run(&call);
+    note_reads(t, p, r);
     monitor_note(s, r, &t->lines);
 }
 
@@ -314,6 +350,7 @@ static enum unit_status run_part(struct turn *t, struct part *p)
         p->next = p->units.first;
     }
     ws_begin_unit(t->ws, t->now_ms, p->session->identity->id);
+    ws_act_as(t->ws, p->session->id);
     while (p->next) {
         if (!p->in_exec && must_wait(t, p))
             break;
@@ -356,9 +393,12 @@ void apply_send_walk(struct turn *t)
 
 bool apply_walked(struct turn *t)
 {
+    const struct walk *walk = t->walk_request->walk;
     t->walk_request->walked = true;
-    const bool swapped = t->walk_request->walk->kind == WALK_SWAP;
+    const bool swapped = walk->kind == WALK_SWAP;
     t->swapped = t->swapped || swapped;
+    if (walk_empties(walk->kind))
+        ws_effect(t->ws, EFFECT_EMPTIED, walk->db);
     return swapped;
 }
 
@@ -376,6 +416,7 @@ void apply_rewind(struct turn *t)
         p->done = 0;
         p->next = NULL;
         p->in_exec = false;
+        p->later = false;
         p->reply_len = 0;
         p->deeds = p->lines = (struct span){ 0, 0 };
         p->session->vars = p->vars;

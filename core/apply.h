@@ -65,6 +65,7 @@ struct part {
     struct span deeds;
     struct span lines;
     struct session_vars vars; /* as they were before: put back when the turn starts again */
+    bool later;               /* some of its commands run as the turn settles */
 };
 
 struct turn {
@@ -84,6 +85,7 @@ struct turn {
     size_t bytes;
     uint64_t started_ms;
     int64_t now_ms; /* on the database's clock, for the whole run */
+    uint64_t mark;  /* of what is read (events.h) */
 
     struct pg_conn *conn;
     struct store_writer *writer;

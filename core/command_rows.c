@@ -8,8 +8,8 @@
 #include <string.h>
 
 static const struct command_group *const groups[] = {
-    &rows_acl,       &rows_bitmap, &rows_connection, &rows_generic,      &rows_hyperloglog,
-    &rows_scripting, &rows_server, &rows_string,     &rows_transactions,
+    &rows_acl,    &rows_bitmap,    &rows_connection, &rows_generic, &rows_hyperloglog,
+    &rows_pubsub, &rows_scripting, &rows_server,     &rows_string,  &rows_transactions,
 };
 
 /*

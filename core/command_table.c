@@ -181,6 +181,12 @@ void command_needs(const struct call *call)
     }
 }
 
+/* A shard channel stands where a key would, for clients of a cluster; it is none. */
+static bool has_channels_for_keys(const struct command *command)
+{
+    return (command->flags & CMD_PUBSUB) != 0;
+}
+
 size_t command_keys(const struct command *command, const struct slice *argv, uint32_t argc,
                     struct slice *keys, size_t max)
 {
@@ -188,7 +194,7 @@ size_t command_keys(const struct command *command, const struct slice *argv, uin
     if (command->keys != NULL) {
         return command->keys(argv, argc, keys, max);
     }
-    if (command->first == 0) {
+    if (command->first == 0 || has_channels_for_keys(command)) {
         return 0;
     }
     uint32_t end = key_end(command, argc);

@@ -29,6 +29,7 @@ struct call {
     struct core *core;
     struct buf *deeds;         /* what it does to other clients (deeds.h) */
     struct resp_writer *reply; /* exactly one reply is written */
+    bool in_multi;             /* a CMD_LATER command that was queued in a transaction */
 };
 
 typedef void command_fn(struct call *call);
@@ -79,6 +80,10 @@ enum command_flag {
     CMD_SKIP_SLOWLOG = 1 << 25,
     CMD_MAY_REPLICATE = 1 << 26, /* counts as a write while clients are paused: PUBLISH */
     CMD_IN_PAUSE = 1 << 27,      /* runs while clients are paused: CLIENT UNPAUSE */
+    CMD_LATER =
+        1
+        << 20, /* LOCAL, and about what others hear: in a transaction it runs once that has committed */
+    CMD_LISTENER = 1 << 21, /* what a RESP2 client with subscriptions may still do */
 };
 
 /* ACL categories, as Redis names them (@read, @write, …). */
@@ -207,5 +212,15 @@ void reply_not_integer(struct call *call);  /* -ERR value is not an integer or o
 /* call_i64 parses argument i or writes reply_not_integer and returns false. */
 MUST_CHECK bool call_i64(struct call *call, uint32_t i, int64_t *out);
 bool call_arg_is(const struct call *call, uint32_t i, const char *word); /* case-insensitive */
+
+/*
+ * call_event declares a keyspace event of the call's database, as Redis does after the change (ws_event). The key is an
+ * argument, or lives as long as one.
+ */
+static inline void call_event(const struct call *call, uint32_t event, const char *name,
+                              struct slice key)
+{
+    ws_event(call->ws, event, name, call->db, key);
+}
 
 #endif

@@ -1,9 +1,12 @@
 /* The root struct: what commands may ask of the process, and its list of sessions. */
 #include "core.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "core_private.h"
+#include "events.h"
+#include "exchange.h"
 #include "expiry.h"
 #include "lanes.h"
 #include "link_server.h"
@@ -63,10 +66,83 @@ bool core_gateway_stat(const struct core *core, size_t index, struct slice *name
     return link_stat(core->links, index, name, value);
 }
 
+/* --- events ---------------------------------------------------------------------------------- */
+
+const struct pubsub *core_pubsub(const struct core *core)
+{
+    return events_pubsub(core->events);
+}
+
+struct tracking_figures core_tracking(const struct core *core)
+{
+    return events_tracking(core->events);
+}
+
+struct core_exchange core_exchange(const struct core *core)
+{
+    const struct exchange_figures f = exchange_figures(core->exchange);
+    return (struct core_exchange){ f.peers, f.sent, f.received, f.dropped, f.lost };
+}
+
+uint32_t core_notify_events(const struct core *core)
+{
+    return events_notify(core->events);
+}
+
+void core_set_notify_events(struct core *core, uint32_t flags)
+{
+    events_set_notify(core->events, flags);
+}
+
+int64_t core_tracking_max_keys(const struct core *core)
+{
+    return (int64_t)events_tracking_limit(core->events);
+}
+
+void core_set_tracking_max_keys(struct core *core, int64_t keys)
+{
+    events_set_tracking_limit(core->events, (size_t)keys);
+}
+
+struct core_output_limit core_push_limit(const struct core *core)
+{
+    return core->push_limit;
+}
+
+void core_set_push_limit(struct core *core, struct core_output_limit limit)
+{
+    core->push_limit = limit;
+}
+
 /* --- sessions ------------------------------------------------------------------------------- */
+
+static struct session **by_id(const struct core *core, uint64_t id)
+{
+    return &core->by_id[id & (core->by_id_size - 1)];
+}
+
+static void put_by_id(struct core *core, struct session *s)
+{
+    struct session **bucket = by_id(core, s->id);
+    s->id_next = *bucket;
+    *bucket = s;
+}
+
+static void grow_by_id(struct core *core)
+{
+    enum { SIZE_MIN = 256 };
+    free(core->by_id);
+    core->by_id_size = core->by_id_size ? core->by_id_size * 2 : SIZE_MIN;
+    core->by_id = mem_zalloc(core->by_id_size * sizeof(struct session *));
+    for (struct session *s = core->first_session; s; s = s->all.next)
+        put_by_id(core, s);
+}
 
 void core_add_session(struct core *core, struct session *s)
 {
+    if (core->metrics.sessions_now >= core->by_id_size)
+        grow_by_id(core);
+    put_by_id(core, s);
     s->all.prev = core->last_session;
     if (core->last_session)
         core->last_session->all.next = s;
@@ -79,6 +155,10 @@ void core_add_session(struct core *core, struct session *s)
 
 void core_remove_session(struct core *core, struct session *s)
 {
+    struct session **at = by_id(core, s->id);
+    while (*at != s)
+        at = &(*at)->id_next;
+    *at = s->id_next;
     if (s->all.prev)
         s->all.prev->all.next = s->all.next;
     else
@@ -119,8 +199,8 @@ void core_each_session(struct core *core, void (*visit)(struct session *s, void 
 
 struct session *core_find_session(struct core *core, uint64_t id)
 {
-    struct session *s = core->first_session;
+    struct session *s = core->by_id ? *by_id(core, id) : NULL;
     while (s && (s->id != id || s->life == SESSION_GONE || s->ending))
-        s = s->all.next;
+        s = s->id_next;
     return s;
 }

@@ -6,6 +6,8 @@
 
 #include "base/buf.h"
 #include "cache.h"
+#include "pubsub.h"
+#include "tracking.h"
 
 struct acl;
 struct core;
@@ -71,6 +73,41 @@ bool core_key_counts(const struct core *core, size_t index, struct core_key_coun
 /* core_each_session visits all sessions in order of their ids, but for those that are about to be closed. */
 void core_each_session(struct core *core, void (*visit)(struct session *s, void *arg), void *arg);
 struct session *core_find_session(struct core *core, uint64_t id);
+
+/* --- what clients hear ------------------------------------------------------------------------- */
+
+/*
+ * core_publish gives a message to the keyspace's subscribers, here and on other cores; returns how many heard it here.
+ * PUBSUB_CHANNEL or PUBSUB_SHARD.
+ */
+size_t core_publish(struct core *core, uint32_t keyspace, enum pubsub_kind kind,
+                    struct slice channel, struct slice message);
+const struct pubsub *core_pubsub(const struct core *core);
+struct tracking_figures core_tracking(const struct core *core);
+
+/* What cores tell each other, for INFO. */
+struct core_exchange {
+    size_t peers;            /* other cores */
+    uint64_t sent, received; /* notices */
+    uint64_t dropped, lost;  /* that did not leave here; times that others' may not have arrived */
+};
+struct core_exchange core_exchange(const struct core *core);
+
+/* Parameters that CONFIG SET changes. */
+uint32_t core_notify_events(
+    const struct core *core); /* notify-keyspace-events, as notify.h has it */
+void core_set_notify_events(struct core *core, uint32_t flags);
+int64_t core_tracking_max_keys(
+    const struct core *core); /* tracking-table-max-keys, 0: any number */
+void core_set_tracking_max_keys(struct core *core, int64_t keys);
+/* client-output-buffer-limit pubsub: bytes of pushes that may wait for a client that does not read; 0: any number. */
+struct core_output_limit {
+    int64_t hard; /* at once, */
+    int64_t soft; /* or for so long: */
+    int64_t soft_ms;
+};
+struct core_output_limit core_push_limit(const struct core *core);
+void core_set_push_limit(struct core *core, struct core_output_limit limit);
 
 /* --- the ACL --------------------------------------------------------------------------------- */
 

@@ -55,8 +55,13 @@ void core_refused(struct core *core, struct session *s, const struct core_refusa
 
 /* --- live sessions ---------------------------------------------------------------------------- */
 
+static bool may_hear(void *arg, enum pubsub_kind kind, struct slice name)
+{
+    return acl_channel_allowed(arg, name, kind == PUBSUB_PATTERN);
+}
+
 /* why_end says why a session cannot go on as another user, or NULL: nothing changes under its feet that it cannot see. */
-static const char *why_end(const struct session *s, const struct acl_user *now)
+static const char *why_end(const struct session *s, struct acl_user *now)
 {
     if (!s->user->on)
         return NULL; /* nothing of it was ever run */
@@ -66,6 +71,8 @@ static const char *why_end(const struct session *s, const struct acl_user *now)
         return "its user was turned off";
     if (now->keyspace_index != s->vars.keyspace)
         return "its user has another keyspace now";
+    if (!pubsub_all(&s->subscriber, may_hear, now))
+        return "its user may not hear all that it subscribed to any more";
     return NULL;
 }
 

@@ -14,6 +14,8 @@ struct cache;
 struct lanes;
 struct link_server;
 struct expiry;
+struct events;
+struct exchange;
 struct keyspaces;
 struct pauses;
 
@@ -38,6 +40,11 @@ struct core {
     uint64_t hash_seed; /* of all working sets */
     struct link_server *links;
     struct expiry *expiry;
+    struct events *events;
+    struct exchange *exchange;
+    struct core_output_limit push_limit;
+    struct session **by_id;        /* all sessions, hashed by id */
+    size_t by_id_size;             /* a power of two */
     struct session *first_session; /* in order of id */
     struct session *last_session;
     struct session *first_watcher; /* has watched keys */

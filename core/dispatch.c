@@ -65,8 +65,20 @@ static void send_reply(struct session *s)
         link_publish_state(s);
 }
 
+/*
+ * CLIENT CACHING is about the next command, or the next transaction: whatever else comes takes it. It may be several
+ * CLIENT commands ahead.
+ */
+static void take_caching(struct session *s, struct request *r)
+{
+    r->caching = s->tracker.flags & TRACKING_CACHING;
+    if (s->multi == NULL && !slice_eq_nocase(r->argv[0], SLICE("client")))
+        s->tracker.flags &= ~(uint32_t)TRACKING_CACHING;
+}
+
 static void drop_request(struct session *s)
 {
+    take_caching(s, s->queue.first);
     request_free(request_pop(&s->queue));
 }
 
@@ -116,10 +128,10 @@ static void run_at_once(struct session *s, struct request *r)
     };
     r->command->run((struct call *)&call);
     deeds_do(s, deeds, 0, buf_len(deeds));
+    if (s->life != SESSION_GONE)
+        link_publish_state(s); /* before the client can know that it changed */
     send_reply(s);
     show_monitors(s, r);
-    if (s->life != SESSION_GONE)
-        link_publish_state(s);
     drop_request(s);
 }
 
@@ -170,6 +182,7 @@ static bool too_long(const struct session *s, const struct request *r, struct re
 static void make_unit(struct session *s, struct request *r)
 {
     r = request_pop(&s->queue);
+    take_caching(s, r);
     if (s->units.count == 0)
         s->gated = acl_generation(s->core->acl);
     r->silent = is_silent(s);
@@ -267,6 +280,18 @@ static enum verdict queue_in_multi(struct session *s, struct request *r)
     return DONE;
 }
 
+static enum verdict only_listens(struct session *s, const struct request *r)
+{
+    struct resp_writer w = begin_reply(s);
+    const bool exec = r->command->flags & CMD_EXEC; /* it is as if it had ended a transaction */
+    resp_error(
+        &w,
+        "%s Can't execute '%s': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET "
+        "are allowed in this context",
+        exec ? "EXECABORT Transaction discarded because of:" : "ERR", r->command->name);
+    return refuse(s);
+}
+
 static enum verdict deny(struct session *s, const struct request *r, const struct acl_verdict *v)
 {
     struct resp_writer w = begin_reply(s);
@@ -274,7 +299,10 @@ static enum verdict deny(struct session *s, const struct request *r, const struc
     return refuse(s);
 }
 
-/* admit is the list of gates, in order: who, name and arity, limits, monitors, ACL, pauses, transaction, then by kind. */
+/*
+ * admit is the list of gates, in order: who, name and arity, limits, monitors, ACL, what a subscriber may do, pauses,
+ * transaction, then by kind.
+ */
 static enum verdict admit(struct session *s, struct request *r)
 {
     struct resp_writer w = begin_reply(s);
@@ -294,6 +322,8 @@ static enum verdict admit(struct session *s, struct request *r)
     r->walks = r->command->walk != NULL;
     r->exclusive = r->command->flags & CMD_EXCLUSIVE;
     s->last_command = r->command;
+    if (session_only_listens(s) && !(r->command->flags & CMD_LISTENER))
+        return s->units.count ? WAIT : only_listens(s, r);
     if (is_held(s, r))
         return HELD;
     if (r->command->flags & CMD_EXEC)

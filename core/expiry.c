@@ -2,6 +2,9 @@
  * The purge. A command judges expiry by itself; here only room is made, a grace period later, so that a core whose clock
  * is behind still finds what it believes to be alive, and so that a deleted key's revision outlives any statement that
  * was under way.
+ *
+ * While somebody waits for keys to expire (keyspace events, client-side caches), rows whose time is over are turned into
+ * deleted ones as soon as they are found. A row is turned once, by one core, and that core tells.
  */
 #include "expiry.h"
 
@@ -9,13 +12,16 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "events.h"
+#include "exchange.h"
 #include "keyspaces.h"
 #include "lanes.h"
 #include "pg_conn.h"
 
 enum {
     TICK_MS = 1000,
-    SOON_MS = 20, /* the next batch, while there is more */
+    TICK_WAITED_FOR_MS = 100, /* while somebody waits for keys to expire */
+    SOON_MS = 20,             /* the next batch, while there is more */
     BATCH_ROWS = 1000,
     GRACE_MS = 60 * 1000, /* longer than a statement can be under way */
     COUNT_EVERY_MS = 10 * 1000,
@@ -23,6 +29,7 @@ enum {
     WRITER_KEPT_MS = 7 * 24 * 3600 * 1000,
     WRITERS_EVERY_MS = 3600 * 1000,
     WRITERS_MAX = 64,
+    MESSAGE_KEPT_MS = 60 * 1000, /* longer than a core can be behind and not be given up */
 };
 
 struct expiry {
@@ -31,7 +38,11 @@ struct expiry {
     struct pg_conn *conn; /* borrowed, while a group is out */
     unsigned lane;
     struct pg_params params;
-    bool more; /* a batch was full */
+    struct pg_result *expired; /* rows that were turned in the group that is out */
+    bool more;                 /* a batch was full */
+    bool again;                /* expiry_look was called meanwhile */
+    bool started;
+    int64_t waited_since_ms; /* since when somebody waits for keys to expire; 0: nobody does */
     bool counts_wanted;
     uint64_t counted_ms;
     uint64_t clock_ms;
@@ -46,13 +57,53 @@ static int64_t monotonic_ms(void)
     return (int64_t)(uv_hrtime() / 1000000);
 }
 
+static bool on_moved(void *arg, struct pg_result *r)
+{
+    struct expiry *x = arg;
+    x->more = x->more || pg_changed_rows(r) == BATCH_ROWS;
+    return false;
+}
+
+/* A row that was not a deleted one had expired. */
 static bool on_purged(void *arg, struct pg_result *r)
 {
     struct expiry *x = arg;
-    const int64_t rows = pg_changed_rows(r);
-    x->core->metrics.expired_keys += (uint64_t)rows;
-    x->more = x->more || rows == BATCH_ROWS;
+    for (int i = 0; i < pg_row_count(r); i++)
+        x->core->metrics.expired_keys += pg_get_int(r, i, 0) != ENTRY_GONE;
+    x->more = x->more || pg_row_count(r) == BATCH_ROWS;
     return false;
+}
+
+enum expired_column { EXPIRED_KEYSPACE, EXPIRED_DB, EXPIRED_KEY, EXPIRED_AT };
+
+/* What was over before anybody waited is no news, but a cache may have it all the same. */
+static void tell_expired(struct expiry *x, struct pg_result *r, int row)
+{
+    struct notice n = { .db_number = (uint32_t)pg_get_int(r, row, EXPIRED_DB),
+                        .a = EVENT_EXPIRED,
+                        .subject = SLICE("expired"),
+                        .body = pg_get_bytes(r, row, EXPIRED_KEY) };
+    const struct slice keyspace = pg_get_bytes(r, row, EXPIRED_KEYSPACE);
+    if (keyspace.p == NULL)
+        return; /* of a space that was flushed */
+    n.keyspace = keyspaces_index(x->core->keyspaces, keyspace);
+    if (n.keyspace == KEYSPACES_FULL)
+        return;
+    if (pg_get_int(r, row, EXPIRED_AT) >= x->waited_since_ms) {
+        n.kind = NOTICE_EVENT;
+        events_tell(x->core->events, &n);
+    }
+    n.kind = NOTICE_WROTE;
+    events_tell(x->core->events, &n);
+}
+
+static bool on_expired(void *arg, struct pg_result *r)
+{
+    struct expiry *x = arg;
+    x->expired = r;
+    x->core->metrics.expired_keys += (uint64_t)pg_row_count(r);
+    x->more = x->more || pg_row_count(r) == BATCH_ROWS;
+    return true;
 }
 
 static bool on_counted(void *arg, struct pg_result *r)
@@ -84,16 +135,36 @@ static void query(struct expiry *x, enum sql_id id, pg_result_fn *fn)
     pg_params_clear(&x->params);
 }
 
-static void purge_rows(struct expiry *x, int64_t before)
+/*
+ * Rows are found by their purge time. While somebody waits, everything up to now is taken on, so that there is never much
+ * between the start and now; else all waits for the grace period.
+ */
+static void purge_rows(struct expiry *x, int64_t now, int64_t before)
 {
-    pg_int8(&x->params, before);
+    const int64_t look = x->waited_since_ms ? now : before;
+    pg_int8(&x->params, look);
     pg_int8(&x->params, BATCH_ROWS);
+    query(x, SQL_PURGE_LATER, on_moved);
+    pg_int8(&x->params, look);
+    pg_int8(&x->params, BATCH_ROWS);
+    pg_int8(&x->params, before);
     query(x, SQL_PURGE, on_purged);
-    pg_int8(&x->params, before);
+    if (x->waited_since_ms) {
+        pg_int8(&x->params, now);
+        pg_int8(&x->params, BATCH_ROWS);
+        pg_int8(&x->params, GRACE_MS);
+        query(x, SQL_EXPIRE, on_expired);
+    }
     pg_int8(&x->params, BATCH_ROWS);
-    query(x, SQL_PURGE_LATER, NULL);
-    pg_int8(&x->params, BATCH_ROWS);
-    query(x, SQL_PURGE_SPACE_ROWS, on_purged);
+    query(x, SQL_PURGE_SPACE_ROWS, on_moved);
+}
+
+static void purge_exchange(struct expiry *x, int64_t now)
+{
+    pg_int8(&x->params, now - MESSAGE_KEPT_MS);
+    query(x, SQL_PURGE_MESSAGES, NULL);
+    pg_int8(&x->params, now - MESSAGE_KEPT_MS);
+    query(x, SQL_PURGE_LISTENERS, NULL);
 }
 
 static void purge_spaces(struct expiry *x, int64_t before)
@@ -143,6 +214,20 @@ static void count_keys(struct expiry *x, uint64_t now)
 
 static void schedule(struct expiry *x);
 
+/* Only now is it known that the rows were turned. Where that cannot be known, everything may have been. */
+static void tell_all(struct expiry *x, enum pg_group_status status)
+{
+    if (status == PG_GROUP_LOST && x->waited_since_ms)
+        exchange_lost(x->core->exchange);
+    if (x->expired == NULL)
+        return;
+    if (status == PG_GROUP_OK)
+        for (int row = 0; row < pg_row_count(x->expired); row++)
+            tell_expired(x, x->expired, row);
+    pg_result_free(x->expired);
+    x->expired = NULL;
+}
+
 static void on_end(void *arg, enum pg_group_status status, const char *sqlstate,
                    const char *message)
 {
@@ -153,6 +238,7 @@ static void on_end(void *arg, enum pg_group_status status, const char *sqlstate,
     if (status != PG_GROUP_LOST)
         lanes_give_back(x->core->lanes, x->lane);
     x->conn = NULL;
+    tell_all(x, status);
     schedule(x);
 }
 
@@ -167,17 +253,33 @@ static void on_timer(uv_timer_t *timer)
     const int64_t now = core_now_ms(x->core);
     const uint64_t monotonic = uv_now(x->core->loop);
     x->more = false;
+    x->again = false;
+    x->waited_since_ms = events_expired_since(x->core->events);
     read_clock(x, monotonic);
     count_keys(x, monotonic);
     purge_writers(x, monotonic, now);
-    purge_rows(x, now - GRACE_MS);
+    purge_rows(x, now, now - GRACE_MS);
     purge_spaces(x, now - GRACE_MS);
+    purge_exchange(x, now);
     pg_conn_end_group(x->conn, on_end, x);
 }
 
 static void schedule(struct expiry *x)
 {
-    uv_timer_start(x->timer, on_timer, x->more ? SOON_MS : TICK_MS, 0);
+    const bool waited_for = events_expired_since(x->core->events) > 0;
+    const uint64_t tick = x->again || x->more ? SOON_MS : waited_for ? TICK_WAITED_FOR_MS : TICK_MS;
+    uv_timer_start(x->timer, on_timer, tick, 0);
+    x->started = true;
+}
+
+void expiry_look(struct expiry *x)
+{
+    if (!x->started || events_expired_since(x->core->events) == 0)
+        return;
+    if (x->conn == NULL)
+        uv_timer_start(x->timer, on_timer, 0, 0);
+    else
+        x->again = true;
 }
 
 struct expiry *expiry_new(struct core *core)
@@ -207,6 +309,7 @@ void expiry_free(struct expiry *x)
     if (x == NULL)
         return;
     uv_close((uv_handle_t *)x->timer, free_handle);
+    pg_result_free(x->expired);
     pg_params_release(&x->params);
     free(x->counts);
     free(x);

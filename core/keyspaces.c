@@ -43,13 +43,20 @@ void keyspaces_free(struct keyspaces *k)
     free(k);
 }
 
-uint32_t keyspaces_index(struct keyspaces *k, struct slice name)
+uint32_t keyspaces_find(const struct keyspaces *k, struct slice name)
 {
     uint32_t i = 0;
     while (i < k->count && !slice_eq(k->items[i].name, name)) {
         i++;
     }
-    if (i == k->count && i < KEYSPACES_FULL) {
+    return i < k->count ? i : KEYSPACES_FULL;
+}
+
+uint32_t keyspaces_index(struct keyspaces *k, struct slice name)
+{
+    uint32_t i = keyspaces_find(k, name);
+    if (i == KEYSPACES_FULL && k->count < KEYSPACES_FULL) {
+        i = k->count;
         add(k, name, false);
     }
     return i;

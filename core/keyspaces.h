@@ -18,6 +18,8 @@ struct keyspaces *keyspaces_new(void);
 void keyspaces_free(struct keyspaces *k); /* NULL is fine */
 
 uint32_t keyspaces_index(struct keyspaces *k, struct slice name);
+/* keyspaces_find gives a name no number that it has not: KEYSPACES_FULL, nobody here is in it. */
+uint32_t keyspaces_find(const struct keyspaces *k, struct slice name);
 struct slice keyspaces_name(const struct keyspaces *k, uint32_t index);
 uint32_t keyspaces_count(const struct keyspaces *k);
 

@@ -16,10 +16,12 @@
 #include "acl/user.h"
 #include "base/log.h"
 #include "dispatch.h"
+#include "events.h"
 #include "lanes.h"
 #include "monitor.h"
 
 enum {
+    LOOK_BEHIND_MS = 1000, /* how often those who are behind with their pushes are looked at */
     READ_SIZE = 256 * 1024,
     OUT_HIGH = 1024 * 1024, /* above this, replies wait in their sessions */
     OUT_LOW = 256 * 1024,   /* below this, waiting replies are pumped */
@@ -50,6 +52,7 @@ struct link {
     size_t table_size;      /* a power of two */
     size_t sessions;
     struct session *pump; /* a ring of sessions with replies that wait */
+    bool has_cut;         /* some session is cut off */
     struct stat_value stats[STATS_MAX];
     size_t stat_count;
 };
@@ -58,6 +61,7 @@ struct link_server {
     struct core *core;
     uv_pipe_t *listener;
     struct link *links;
+    uint64_t looked_ms; /* monotonic, when those who are behind were last looked at */
     uid_t gateway_uid;
     bool stopped;
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
@@ -163,6 +167,8 @@ static void detach(struct session *s)
     s->core->ending -= s->ending != NULL;
     monitor_stop(s);
     buf_release(&s->out);
+    buf_release(&s->held);
+    events_leave(s);
     if (s->place != SESSION_IN_TURN)
         dispatch_resume(s);
 }
@@ -228,7 +234,7 @@ static void pump_link(struct link *l)
 void link_reply(struct session *s, struct slice bytes, uint32_t answered)
 {
     struct link *l = s->link;
-    if (l == NULL)
+    if (l == NULL || s->cut)
         return;
     while (buf_len(&s->out) == 0 && buf_len(&l->out) < OUT_HIGH &&
            (s->credit > 0 || bytes.len == 0)) {
@@ -242,13 +248,100 @@ void link_reply(struct session *s, struct slice bytes, uint32_t answered)
     pump_add(l, s);
 }
 
+/* --- pushes ----------------------------------------------------------------------------------------- */
+
+/* Redis's two limits: so much at no time, or so much for so long. */
+static bool behind(struct session *s)
+{
+    const struct core_output_limit *limit = &s->core->push_limit;
+    const int64_t waiting = (int64_t)(buf_len(&s->out) + buf_len(&s->held));
+    if (limit->hard && waiting >= limit->hard)
+        return true;
+    if (limit->soft == 0 || waiting < limit->soft) {
+        s->behind_ms = 0;
+        return false;
+    }
+    const uint64_t now = uv_now(s->core->loop);
+    if (s->behind_ms == 0)
+        s->behind_ms = now;
+    return now - s->behind_ms > (uint64_t)limit->soft_ms;
+}
+
+/* Whoever is telling many at the moment must find the session where it is: it is closed later. */
+static void cut_off(struct session *s)
+{
+    log_event(LOG_WARNING, "a client does not read what it subscribed to, and is closed",
+              LF_INT("session", s->id), LF_SLICE("identity", s->identity->name),
+              LF_INT("bytes", buf_len(&s->out) + buf_len(&s->held)));
+    s->cut = true;
+    s->link->has_cut = true;
+    s->out_answered = 0;
+    buf_release(&s->out);
+    buf_release(&s->held);
+    pump_remove(s->link, s);
+}
+
 void link_push(struct session *s, struct slice bytes)
 {
-    if (s->ending)
+    if (s->link == NULL || s->life != SESSION_OPEN || s->cut || s->ending)
         return;
-    link_reply(s, bytes, 0);
-    if (buf_len(&s->out) > BEHIND_MAX)
-        link_end_session(s, "it does not read what it is sent");
+    if (s->holds)
+        buf_append_slice(&s->held, bytes);
+    else
+        link_reply(s, bytes, 0);
+    if (behind(s))
+        cut_off(s);
+}
+
+void link_hold(struct session *s)
+{
+    s->holds = true;
+}
+
+void link_release(struct session *s)
+{
+    s->holds = false;
+    if (buf_len(&s->held) > 0)
+        link_push(s, buf_slice(&s->held));
+    buf_release(&s->held);
+}
+
+static void close_cut(struct link *l)
+{
+    l->has_cut = false;
+    for (size_t i = 0; i < l->table_size; i++)
+        for (struct session *s = l->table[i], *next; s; s = next) {
+            next = s->bucket_next;
+            if (s->cut)
+                link_close_session(s, "it does not read what it subscribed to");
+        }
+}
+
+/* The soft limit also counts for those who are pushed nothing more. */
+static void look_behind(struct link *l)
+{
+    struct session *s = l->pump;
+    do {
+        struct session *next = s->pump_next;
+        const bool last = next == l->pump;
+        if (s->behind_ms && behind(s))
+            cut_off(s);
+        s = last ? NULL : next;
+    } while (s);
+}
+
+static void cut_slow(struct link_server *ls)
+{
+    const uint64_t now = uv_now(ls->core->loop);
+    const bool look = now - ls->looked_ms >= LOOK_BEHIND_MS;
+    if (look)
+        ls->looked_ms = now;
+    for (struct link *l = ls->links; l; l = l->next) {
+        if (look && l->pump)
+            look_behind(l);
+        if (l->has_cut)
+            close_cut(l);
+    }
 }
 
 void link_publish_state(struct session *s)
@@ -257,12 +350,11 @@ void link_publish_state(struct session *s)
         return;
     struct buf record;
     buf_init(&record, FRAME_MAX_STATE);
-    const bool pinned = session_write_state(s, &record);
-    const uint64_t hash = slice_hash(buf_slice(&record), pinned);
-    const bool plain = buf_len(&record) == 0 && !pinned;
+    const uint8_t flags = session_write_state(s, &record);
+    const uint64_t hash = slice_hash(buf_slice(&record), flags);
+    const bool plain = buf_len(&record) == 0 && flags == 0;
     if (hash != s->state_hash && !(plain && s->state_hash == 0)) {
-        const struct frame frame = { FRAME_STATE, pinned ? FRAME_PINNED : 0, 0, s->wire_id,
-                                     buf_slice(&record) };
+        const struct frame frame = { FRAME_STATE, flags, 0, s->wire_id, buf_slice(&record) };
         frame_write(&s->link->out, &frame);
         s->state_hash = plain ? 0 : hash;
     }
@@ -577,6 +669,7 @@ static void flush(struct link *l)
 
 void link_server_flush(struct link_server *ls)
 {
+    cut_slow(ls);
     for (struct link *l = ls->links, *next; l; l = next) {
         next = l->next;
         flush(l);

@@ -33,8 +33,14 @@ bool link_server_idle(const struct link_server *ls);
 
 /* link_reply sends RESP bytes that complete `answered` requests; dropped when the session is gone. */
 void link_reply(struct session *s, struct slice bytes, uint32_t answered);
-/* link_push sends bytes that complete no request; a session that does not read them is ended. */
+/*
+ * link_push sends bytes that answer nothing. A client that does not read them is cut off where the limit for pushes is
+ * reached: it gets nothing more, and is closed with the next flush.
+ */
 void link_push(struct session *s, struct slice bytes);
+/* link_hold keeps pushes back until link_release, so that none comes into the middle of a reply. */
+void link_hold(struct session *s);
+void link_release(struct session *s);
 /* link_publish_state tells the gateway the session's STATE, if it changed. */
 void link_publish_state(struct session *s);
 /* link_close_session ends a session from our side, with a reason for the gateway's log. */

@@ -14,6 +14,8 @@
 #include "base/log.h"
 #include "core_acl.h"
 #include "core_private.h"
+#include "events.h"
+#include "exchange.h"
 #include "expiry.h"
 #include "keyspaces.h"
 #include "lanes.h"
@@ -23,6 +25,9 @@
 #include "pg_schema.h"
 
 enum { EXIT_BAD_START = 2, STOP_AFTER_MS = 20 * 1000, SCRATCH_MAX = 64 * 1024 * 1024 };
+
+/* Redis's client-output-buffer-limit for subscribers. */
+enum { PUSH_HARD = 32 * 1024 * 1024, PUSH_SOFT = 8 * 1024 * 1024, PUSH_SOFT_MS = 60 * 1000 };
 
 struct process {
     struct core core;
@@ -65,9 +70,10 @@ static void on_sighup(uv_signal_t *handle, int signum)
     core_acl_reload(&p->core);
 }
 
-static bool finished(const struct process *p)
+static bool finished(struct process *p)
 {
-    return p->stopping && !lanes_busy(p->core.lanes) && link_server_idle(p->core.links);
+    return p->stopping && !lanes_busy(p->core.lanes) && link_server_idle(p->core.links) &&
+           exchange_left(p->core.exchange);
 }
 
 static void on_prepare(uv_prepare_t *handle)
@@ -76,6 +82,7 @@ static void on_prepare(uv_prepare_t *handle)
     link_server_end_sessions(p->core.links);
     pauses_run(p->core.pauses);
     lanes_run(p->core.lanes);
+    events_flush(p->core.events);
     link_server_flush(p->core.links);
     if (finished(p))
         uv_stop(&p->loop);
@@ -175,6 +182,10 @@ static enum err start(struct process *p, const struct options *o)
         fprintf(stderr, "cofre-core: --database: %s\n", why);
         return ERR_INVALID;
     }
+    if (exchange_new(&p->core, o->database, why, sizeof(why), &p->core.exchange) != ERR_OK) {
+        fprintf(stderr, "cofre-core: --database: %s\n", why);
+        return ERR_INVALID;
+    }
     p->core.expiry = expiry_new(&p->core);
     p->core.pauses = pauses_new(&p->core);
     if (link_server_new(&p->core, o->core.socket_path, gateway, why, sizeof(why), &p->core.links) !=
@@ -183,6 +194,7 @@ static enum err start(struct process *p, const struct options *o)
         return ERR_INVALID;
     }
     lanes_start(p->core.lanes);
+    exchange_start(p->core.exchange);
     return ERR_OK;
 }
 
@@ -206,12 +218,15 @@ static void release(struct process *p)
 {
     link_server_free(p->core.links);
     expiry_free(p->core.expiry);
+    exchange_free(p->core.exchange);
     lanes_free(p->core.lanes);
     pauses_free(p->core.pauses);
     uv_close((uv_handle_t *)&p->prepare, NULL);
     uv_walk(&p->loop, close_handle, NULL);
     uv_run(&p->loop, UV_RUN_DEFAULT);
     uv_loop_close(&p->loop);
+    events_free(p->core.events);
+    free(p->core.by_id);
     cache_free(p->core.cache);
     identity_table_free(p->core.identities);
     acl_free(p->core.acl);
@@ -240,6 +255,8 @@ int main(int argc, char **argv)
     p->core.identities = identity_table_new();
     p->core.keyspaces = keyspaces_new();
     p->core.acl = acl_new(p->core.keyspaces, options.core.acl_file);
+    p->core.events = events_new(&p->core);
+    p->core.push_limit = (struct core_output_limit){ PUSH_HARD, PUSH_SOFT, PUSH_SOFT_MS };
     buf_init(&p->core.scratch, SCRATCH_MAX);
     buf_init(&p->core.deeds, SCRATCH_MAX);
     p->core.metrics.started_ms = (int64_t)(uv_hrtime() / 1000000);

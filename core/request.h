@@ -21,6 +21,7 @@ struct request {
     bool silent;   /* no reply leaves (CLIENT REPLY) */
     bool walks;
     bool walked;    /* the walk has its answer */
+    bool caching;   /* CLIENT CACHING was about it */
     bool exclusive; /* it, or its body, is to run while no other write turn does */
     bool snapshot;  /* its parts need one snapshot that a single statement cannot give */
     struct acl_verdict verdict; /* denied since it passed the gate: it is answered with that */

@@ -8,6 +8,7 @@
 #include "acl/acl.h"
 #include "core.h"
 #include "core_private.h"
+#include "events.h"
 #include "monitor.h"
 #include "nap.h"
 #include "pause.h"
@@ -57,6 +58,7 @@ struct session *session_new(struct core *core, struct link *link, uint64_t wire_
     s->last_ms = uv_now(core->loop);
     buf_init(&s->out, OUT_MAX);
     buf_init(&s->assembling, ASSEMBLING_MAX);
+    buf_init(&s->held, OUT_MAX);
     return s;
 }
 
@@ -74,6 +76,7 @@ void session_free(struct session *s)
     acl_user_unref(s->user);
     buf_release(&s->out);
     buf_release(&s->assembling);
+    buf_release(&s->held);
     free(s->info_bytes);
     free(s);
 }
@@ -254,6 +257,21 @@ size_t session_watch_count(const struct session *s)
     return n;
 }
 
+const struct subscriber *session_subscriber(const struct session *s)
+{
+    return &s->subscriber;
+}
+
+bool session_only_listens(const struct session *s)
+{
+    return s->vars.protocol == 2 && pubsub_count(&s->subscriber) > 0;
+}
+
+struct tracker *session_tracker(struct session *s)
+{
+    return &s->tracker;
+}
+
 void session_quit(struct session *s)
 {
     if (s->life == SESSION_OPEN)
@@ -270,6 +288,7 @@ void session_reset(struct session *s)
     session_discard_multi(s);
     monitor_stop(s);
     s->switches = 0;
+    events_leave(s);
     s->vars = (struct session_vars){ .keyspace = s->vars.keyspace, .protocol = 2 };
     session_set_name(s, SESSION_NAME, (struct slice){ NULL, 0 });
 }
@@ -283,10 +302,12 @@ enum { CARRIED = SESSION_NO_EVICT | SESSION_NO_TOUCH, HEAD = 4 };
  * The record: u8 protocol, u16 database, u8 switches, then each name as u8 length and bytes. Ours alone; the gateway only
  * keeps it. The keyspace is not in it: the ACL tells it from the identity again.
  */
-bool session_write_state(const struct session *s, struct buf *out)
+uint8_t session_write_state(const struct session *s, struct buf *out)
 {
+    const bool listens = pubsub_count(&s->subscriber) > 0;
     bool plain = s->vars.protocol == 2 && s->vars.db_number == 0 && (s->switches & CARRIED) == 0;
-    bool pinned = s->multi != NULL || s->watches != NULL || (s->switches & ~(uint32_t)CARRIED) != 0;
+    bool pinned = s->multi != NULL || s->watches != NULL || listens ||
+                  s->tracker.flags & TRACKING_ON || (s->switches & ~(uint32_t)CARRIED) != 0;
     for (int i = 0; i < SESSION_NAME_COUNT; i++) {
         plain = plain && s->names[i] == NULL;
         pinned = pinned || session_name(s, (enum session_name)i).len > MAX_STATE_NAME;
@@ -303,7 +324,7 @@ bool session_write_state(const struct session *s, struct buf *out)
             buf_append(out, name.p, len);
         }
     }
-    return pinned;
+    return (uint8_t)((pinned ? FRAME_PINNED : 0) | (listens ? FRAME_LISTENS : 0));
 }
 
 bool session_restore(struct session *s, struct slice state)
@@ -322,6 +343,6 @@ bool session_restore(struct session *s, struct slice state)
         session_set_name(s, (enum session_name)i, (struct slice){ state.p + at + 1, state.p[at] });
         at += 1u + state.p[at];
     }
-    s->state_hash = slice_hash(state, false);
+    s->state_hash = slice_hash(state, 0);
     return s->vars.db_number < (uint32_t)s->core->options.databases && at == state.len;
 }

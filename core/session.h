@@ -8,6 +8,8 @@
 #define COFRE_SESSION_H
 
 #include "base/buf.h"
+#include "pubsub.h"
+#include "tracking.h"
 #include "wire/frame.h"
 
 struct acl_user;
@@ -75,6 +77,19 @@ void session_discard_multi(struct session *s); /* also unwatches */
 /* session_watch remembers the revision that the key had (0: absent); the first one counts. */
 void session_watch(struct session *s, uint32_t db, struct slice key, int64_t revision);
 void session_unwatch(struct session *s);
+
+/* Subscriptions (pubsub.h), in the session's keyspace. A change is true when it changed something. */
+bool session_subscribe(struct session *s, enum pubsub_kind kind, struct slice name);
+bool session_unsubscribe(struct session *s, enum pubsub_kind kind, struct slice name);
+const struct subscriber *session_subscriber(const struct session *s);
+/* session_only_listens: with RESP2, a client that has subscriptions may do little else. */
+bool session_only_listens(const struct session *s);
+
+/* Tracking (tracking.h): what CLIENT TRACKING sets; flags without TRACKING_ON. CACHING alone is the caller's to set. */
+void session_track(struct session *s, uint32_t flags, uint64_t redirect,
+                   const struct slice *prefixes, size_t count);
+void session_untrack(struct session *s);
+struct tracker *session_tracker(struct session *s);
 
 /* session_quit: the reply being written is the last; the gateway closes the client after it. */
 void session_quit(struct session *s);

@@ -59,6 +59,7 @@ struct session {
     struct session_link waiting;  /* a list of lanes.c, by place */
     struct session_link monitors; /* core's list, with SESSION_MONITOR */
     struct session *bucket_next;  /* the link's table, by wire_id */
+    struct session *id_next;      /* core's table, by id */
     struct session *pump_prev;    /* the link's ring of sessions with replies that wait */
     struct session *pump_next;
 
@@ -80,6 +81,8 @@ struct session {
     struct buf assembling;     /* a request that comes in several frames */
     struct multi *multi;       /* NULL outside MULTI */
     struct watch *watches;
+    struct subscriber subscriber;
+    struct tracker tracker;
     struct session_link watching; /* core's list of those with watches */
 
     int64_t sleep_ms; /* what the command that runs asked for */
@@ -88,6 +91,11 @@ struct session {
     struct buf out;        /* replies that wait for credit */
     uint32_t out_answered; /* requests that they complete */
     int64_t credit;        /* reply bytes that the gateway will still take */
+    struct buf held;       /* pushes that must follow the reply that is being made */
+    bool holds;            /* there is such a reply */
+    bool cut;              /* it does not read what it is sent: closed with the next flush */
+    uint64_t
+        behind_ms; /* monotonic, since when `out` is over the soft limit of pushes; 0: it is not */
 
     int64_t opened_ms; /* unix ms */
     uint64_t last_ms;  /* monotonic, of the last request */
@@ -106,7 +114,7 @@ void session_break_watches(struct session *s, bool (*written)(void *arg, const s
 
 /* session_restore sets what a STATE record says; false when it is malformed. */
 bool session_restore(struct session *s, struct slice state);
-/* session_write_state builds the record; returns whether the state is pinned (cannot be carried over). */
-bool session_write_state(const struct session *s, struct buf *out);
+/* session_write_state builds the record; returns the frame's flags: PINNED (it cannot be carried over), LISTENS. */
+uint8_t session_write_state(const struct session *s, struct buf *out);
 
 #endif

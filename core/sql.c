@@ -25,7 +25,7 @@
     " SELECT coalesce($1, " SPACE_OF(                                                                                        \
         "$2",                                                                                                                \
         "$3") "), key, hash, type, value, (SELECT nextval('cofre.revision')),"                                               \
-              " expires_at, CASE WHEN type = 0 THEN $10 ELSE expires_at END, $10, modified_by FROM " ENTRY_ROWS
+              " expires_at, CASE WHEN type = 0 THEN $10 + 60000 ELSE expires_at END, $10, modified_by FROM " ENTRY_ROWS
 #define OR_UPDATE                                                                                       \
     " ON CONFLICT (space, key) DO UPDATE SET type = excluded.type, value = excluded.value,"             \
     " revision = greatest(e.revision + 1, excluded.revision), expires_at = excluded.expires_at,"        \
@@ -96,7 +96,8 @@ const struct sql_row sql_rows[SQL_ID_COUNT] = {
     /*
      * $1 space (null: look it up by $2, $3) · $4 keys, sorted · $5 hashes · $6 types · $7 values · $8 expiries ·
      * $9 identities · $10 time. A purge time says when the purge looks at the row. It only ever moves closer here, so
-     * that a TTL that is refreshed leaves the indexed column alone (HOT); a deleted row gets its grace period in full.
+     * that a TTL that is refreshed leaves the indexed column alone (HOT); a deleted row is looked at when its grace period
+     * is over.
      */
     [SQL_UPSERT] = { "upsert", INSERT_ENTRIES OR_UPDATE, { INSERT_TYPES } },
     /* For entries that were absent at Load: another core's insert makes this fail (23505) and the turn start again. */
@@ -200,11 +201,25 @@ const struct sql_row sql_rows[SQL_ID_COUNT] = {
 
     [SQL_DISCARD_PLANS] = { "discard_plans", "DISCARD PLANS", { 0 } },
 
-    /* $1 rows whose expiry is at least the grace period ago · $2 how many at once */
+    /* $1 purge times up to here are looked at · $2 how many at once · $3 what expired before is not kept any longer */
     [SQL_PURGE] = { "purge",
                     "DELETE FROM cofre.entry WHERE (space, key) IN (SELECT space, key FROM cofre.entry"
-                    " WHERE purge_at <= $1 AND expires_at <= $1 ORDER BY purge_at LIMIT $2 FOR UPDATE SKIP LOCKED)",
-                    { PG_INT8, PG_INT8 } },
+                    " WHERE purge_at <= $1 AND (type = 0 OR expires_at <= $3) ORDER BY purge_at LIMIT $2"
+                    " FOR UPDATE SKIP LOCKED) RETURNING type",
+                    { PG_INT8, PG_INT8, PG_INT8 } },
+    /*
+     * $1 now · $2 how many at once · $3 how long a deleted row is kept. What has expired becomes a deleted row, not before
+     * the database itself says that its time is over.
+     */
+    [SQL_EXPIRE] = { "expire",
+                     "UPDATE cofre.entry AS e SET type = 0, value = '', expires_at = 1, purge_at = $1 + $3, modified_at = $1"
+                     " FROM (SELECT space, key, expires_at FROM cofre.entry WHERE purge_at <= $1 AND type <> 0 AND expires_at <="
+                     " (SELECT least($1, (extract(epoch FROM clock_timestamp()) * 1000)::bigint))"
+                     " ORDER BY purge_at LIMIT $2 FOR UPDATE SKIP LOCKED) AS d"
+                     " WHERE e.space = d.space AND e.key = d.key"
+                     " RETURNING (SELECT s.keyspace FROM cofre.space AS s WHERE s.id = e.space),"
+                     " (SELECT s.db FROM cofre.space AS s WHERE s.id = e.space), e.key, d.expires_at",
+                     { PG_INT8, PG_INT8, PG_INT8 } },
     /* Looked at, but its TTL was refreshed meanwhile: look again when that is over. */
     [SQL_PURGE_LATER] = { "purge_later",
                           "UPDATE cofre.entry SET purge_at = expires_at WHERE (space, key) IN (SELECT space, key"
@@ -233,6 +248,40 @@ const struct sql_row sql_rows[SQL_ID_COUNT] = {
                          " JOIN cofre.entry AS e ON e.space = s.id WHERE s.keyspace = ANY($2) AND " ALIVE(
                              "$1") " GROUP BY s.keyspace, s.db ORDER BY s.keyspace, s.db",
                          { PG_INT8, PG_TEXT_ARRAY } },
+
+    /* What other cores have read long ago, or died before they could. */
+    [SQL_PURGE_MESSAGES] = { "purge_messages",
+                             "DELETE FROM cofre.message WHERE sent_at <= $1",
+                             { PG_INT8 } },
+    [SQL_PURGE_LISTENERS] = { "purge_listeners",
+                              "DELETE FROM cofre.listener WHERE seen_at <= $1",
+                              { PG_INT8 } },
+
+    /*
+     * Between cores. What they tell each other is told once and kept nowhere: it must not wait for the disk, least of all
+     * with the lock that each NOTIFY holds from its commit on, one for all databases of the server.
+     */
+    [SQL_NO_SYNC] = { "no_sync", "SET synchronous_commit = off", { 0 } },
+    [SQL_LISTEN] = { "listen", "LISTEN cofre", { 0 } },
+    [SQL_LISTENER_JOIN] = { "listener_join",
+                            "INSERT INTO cofre.listener (wants, wish, seen_at) VALUES ($1, $2, $3) RETURNING id",
+                            { PG_INT8, PG_INT8, PG_INT8 } },
+    [SQL_LISTENER_BEAT] = { "listener_beat",
+                            "UPDATE cofre.listener SET wants = $2, wish = $3, seen_at = $4 WHERE id = $1",
+                            { PG_INT8, PG_INT8, PG_INT8, PG_INT8 } },
+    [SQL_LISTENER_LEAVE] = { "listener_leave",
+                             "DELETE FROM cofre.listener WHERE id = $1",
+                             { PG_INT8 } },
+    [SQL_LISTENERS] = { "listeners",
+                        "SELECT id, wants, wish, seen_at FROM cofre.listener WHERE id <> $1",
+                        { PG_INT8 } },
+    [SQL_NOTIFY] = { "notify", "SELECT pg_notify('cofre', unnest($1))", { PG_TEXT_ARRAY } },
+    /* $1 records · $2 time · $3 the payload, to which the row's number is added */
+    [SQL_NOTIFY_LARGE] = { "notify_large",
+                           "WITH m AS (INSERT INTO cofre.message (body, sent_at) VALUES ($1, $2) RETURNING id)"
+                           " SELECT pg_notify('cofre', $3 || id) FROM m",
+                           { PG_BYTEA, PG_INT8, PG_TEXT } },
+    [SQL_MESSAGE] = { "message", "SELECT body FROM cofre.message WHERE id = $1", { PG_INT8 } },
 };
 
 const char *const sql_schema =
@@ -257,12 +306,22 @@ const char *const sql_schema =
     "CREATE INDEX IF NOT EXISTS entry_purge ON cofre.entry (purge_at) WHERE purge_at IS NOT NULL;"
     "INSERT INTO cofre.space (keyspace, db) SELECT '', n FROM generate_series(0, 15) AS n"
     " ON CONFLICT (keyspace, db) DO NOTHING;"
-    "INSERT INTO cofre.schema (version) SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM cofre.schema);";
+    /* from version 2 on: what cores tell each other */
+    "CREATE TABLE IF NOT EXISTS cofre.listener ("
+    " id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, wants bigint NOT NULL, wish bigint NOT NULL,"
+    " seen_at bigint NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS cofre.message ("
+    " id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, sent_at bigint NOT NULL, body bytea NOT NULL);"
+    "INSERT INTO cofre.schema (version) SELECT 2 WHERE NOT EXISTS (SELECT 1 FROM cofre.schema);"
+    "UPDATE cofre.schema SET version = 2;";
 
 const char *const sql_schema_tuning[] = {
     /* Room on each page for the next version of a row, so that updates stay HOT. */
     "ALTER TABLE cofre.entry SET (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05,"
     " autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_scale_factor = 0.1)",
+    "ALTER TABLE cofre.listener SET (fillfactor = 10, autovacuum_vacuum_scale_factor = 0,"
+    " autovacuum_vacuum_threshold = 1000)",
+    "ALTER TABLE cofre.message ALTER COLUMN body SET STORAGE EXTERNAL",
     "ALTER TABLE cofre.writer SET (fillfactor = 10, autovacuum_vacuum_scale_factor = 0,"
     " autovacuum_vacuum_threshold = 1000)",
     /*

@@ -1,5 +1,5 @@
 /*
- * sql: every statement that the core sends, as rows; prepared by name on each connection.
+ * sql: every statement that the core sends, as rows; prepared by name on each connection that may need it.
  * Portable SQL: no now(), xmax, COLLATE or advisory locks (DESIGN §6.3).
  */
 #ifndef COFRE_SQL_H
@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 enum {
-    SQL_SCHEMA_VERSION = 1,
+    SQL_SCHEMA_VERSION = 2,
     SQL_MAX_PARAMS = 10,
 };
 
@@ -49,6 +49,19 @@ enum sql_id {
     SQL_WRITER_SEEN,
     SQL_PURGE_WRITERS,
     SQL_KEY_COUNTS,
+    SQL_EXPIRE,
+    SQL_PURGE_MESSAGES,
+    SQL_PURGE_LISTENERS,
+    SQL_TURNS_END, /* those before are for turns and background work, those from here on for the exchange's connection */
+    SQL_NO_SYNC = SQL_TURNS_END,
+    SQL_LISTEN,
+    SQL_LISTENER_JOIN,
+    SQL_LISTENER_BEAT,
+    SQL_LISTENER_LEAVE,
+    SQL_LISTENERS,
+    SQL_NOTIFY,
+    SQL_NOTIFY_LARGE,
+    SQL_MESSAGE,
     SQL_ID_COUNT,
 };
 

@@ -17,6 +17,7 @@
 #include "link_server.h"
 #include "monitor.h"
 #include "turn_cache.h"
+#include "turn_effects.h"
 
 enum {
     UNITS_MAX = 2048,             /* commands and transactions of one turn */
@@ -158,22 +159,27 @@ static struct slice slice_at(const struct buf *b, size_t start, size_t len)
 static void answer(struct turn *t, struct part *p)
 {
     struct session *s = p->session;
-    size_t answered = 0;
     bool state = false;
     deeds_do(s, &t->deeds, p->deeds.start, p->deeds.len);
-    for (; answered < p->done; answered++) {
-        struct request *r = request_pop(&p->units);
-        s->commands++;
+    size_t i = 0;
+    for (const struct request *r = p->units.first; i < p->done; r = r->next, i++) {
         state = state || r->silent || r->command->flags & (CMD_EXEC | CMD_ALONE);
         if (r->command->flags & CMD_EXEC)
             session_unwatch(s);
-        request_free(r);
     }
+    s->commands += p->done;
     if (state)
         link_publish_state(s);
-    if (answered > 0)
-        link_reply(s, slice_at(&t->replies, p->reply_start, p->reply_len), (uint32_t)answered);
+    if (p->done > 0 && !p->later)
+        link_reply(s, slice_at(&t->replies, p->reply_start, p->reply_len), (uint32_t)p->done);
     monitor_show(s, slice_at(&t->lines, p->lines.start, p->lines.len), t->lines.overflow);
+}
+
+/* retire gives up what has been run, last: effects point into the requests. */
+static void retire(struct part *p)
+{
+    for (; p->done > 0; p->done--)
+        request_free(request_pop(&p->units));
     finish_part(p);
 }
 
@@ -223,11 +229,16 @@ void turn_settle(struct turn *t)
     turn_cache_settle(t);
     for (size_t i = 0; i < t->part_count; i++)
         answer(t, &t->parts[i]);
+    turn_effects_settle(t);
+    for (size_t i = 0; i < t->part_count; i++)
+        retire(&t->parts[i]);
     empty(t);
 }
 
 void turn_fail(struct turn *t, const char *error)
 {
+    if (turn_in_doubt(t))
+        turn_effects_doubt(t);
     undo(t);
     for (size_t i = 0; i < t->part_count; i++) {
         struct part *p = &t->parts[i];
@@ -528,6 +539,7 @@ void turn_run(struct turn *t, struct pg_conn *conn, struct store_writer *writer,
     t->step = STEP_NAMING;
     t->now_ms = core_now_ms(t->core);
     turn_cache_start(t);
+    turn_effects_start(t);
     store_use(t->store, conn, t->ws, t->now_ms);
     if (!prepare(t))
         next_step(t);

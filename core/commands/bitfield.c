@@ -204,34 +204,39 @@ static bool add(const struct field *f, int64_t value, int64_t by, int64_t *out)
 
 /* --- running ------------------------------------------------------------------------------ */
 
-/* run_field: a value that stays as it is counts as untouched, as in SETBIT. */
-static void run_field(struct call *call, const struct field *f)
+/*
+ * run_field: a value that stays as it is counts as untouched, as in SETBIT, unless it has `grown` for this. Returns whether
+ * it was changed.
+ */
+static bool run_field(struct call *call, const struct field *f, bool grown)
 {
     struct entry *e = call_find(call, 1);
     struct slice value = e != NULL ? e->value : (struct slice){ NULL, 0 };
     int64_t old = number_of(f, load_bits(value, f->offset, f->width));
     if (f->kind == FIELD_GET) {
         resp_int(call->reply, old);
-        return;
+        return false;
     }
     bool set = f->kind == FIELD_SET;
     int64_t now = 0;
     if (!add(f, set ? f->operand : old, set ? 0 : f->operand, &now)) {
         resp_null(call->reply);
-        return;
+        return false;
     }
     if (now != old) {
         uint8_t *p = call_edit(call, 1, e, value.len);
         store_bits(p, f->offset, f->width, (uint64_t)now);
     }
     resp_int(call->reply, set ? old : now);
+    return grown || now != old;
 }
 
 /* make_room makes the value as long as the last written field needs; as in Redis, also where that one will fail. */
-static bool make_room(struct call *call, size_t needed)
+static bool make_room(struct call *call, size_t needed, bool *grown)
 {
     struct entry *e = call_find(call, 1);
-    if (needed <= (e != NULL ? e->length : 0)) {
+    *grown = needed > (e != NULL ? e->length : 0);
+    if (!*grown) {
         return true;
     }
     if (!call_value_fits(call, needed)) {
@@ -267,16 +272,21 @@ static void bitfield(struct call *call, bool read_only)
         resp_error(call->reply, "%s", error);
         return;
     }
+    bool grown = false;
     if (end == 0) {
         (void)call_read(call, 1); /* counts as a look-up */
-    } else if (!make_room(call, (size_t)((end + 7) / 8))) {
+    } else if (!make_room(call, (size_t)((end + 7) / 8), &grown)) {
         return;
     }
     resp_array(call->reply, count);
     struct field_reader r = first_field(call);
     struct field f;
+    bool changed = false;
     while (next_field(&r, &f)) {
-        run_field(call, &f);
+        changed |= run_field(call, &f, grown);
+    }
+    if (changed) {
+        call_event(call, EVENT_STRING, "setbit", call->argv[1]);
     }
 }
 

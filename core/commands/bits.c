@@ -67,6 +67,7 @@ static void set_bit(struct call *call, uint64_t offset, bool on)
         uint8_t *p = call_edit(call, 1, e, needed > length ? needed : length);
         uint8_t mask = (uint8_t)(0x80 >> offset % 8);
         p[offset / 8] = (uint8_t)(on ? p[offset / 8] | mask : p[offset / 8] & ~mask);
+        call_event(call, EVENT_STRING, "setbit", call->argv[1]);
     }
     resp_int(call->reply, old);
 }
@@ -369,9 +370,9 @@ void run_bitop(struct call *call)
     size_t length = longest_source(call);
     struct entry *destination = call_find(call, 2);
     if (length > 0) {
-        ws_put(call->ws, call->db, call->argv[2], combine(call, op, length), 0);
+        call_set(call, 2, combine(call, op, length), 0, false);
     } else if (destination != NULL) {
-        ws_remove(call->ws, destination);
+        call_remove(call, 2, destination);
     }
     resp_int(call->reply, (int64_t)length);
 }

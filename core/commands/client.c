@@ -212,6 +212,10 @@ void run_client_unblock(struct call *call)
 void run_client_help(struct call *call)
 {
     static const char *const lines[] = {
+        "CACHING (YES|NO)",
+        "    Say whether the keys of the next command are tracked (OPTIN, OPTOUT).",
+        "GETREDIR",
+        "    Return the ID of the client that is told of changed keys instead of this one.",
         "GETNAME",
         "    Return the name of the current connection.",
         "ID",
@@ -252,6 +256,11 @@ void run_client_help(struct call *call)
         "    * LIB-VER: the client lib version.",
         "SETNAME <name>",
         "    Assign the name <name> to the current connection.",
+        "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]",
+        "         [OPTIN] [OPTOUT] [NOLOOP]",
+        "    Tell this client, or another one, when keys that it has read change.",
+        "TRACKINGINFO",
+        "    Describe the tracking of the current connection.",
         "UNBLOCK <clientid> [TIMEOUT|ERROR]",
         "    Return 0: no command blocks here.",
         "UNPAUSE",

@@ -75,6 +75,15 @@ command_fn run_client_help, run_client_id, run_client_info, run_client_list, run
     run_client_no_touch, run_client_pause, run_client_unpause, run_client_reply, run_client_unblock,
     run_monitor;
 
+/* tracking.c */
+command_fn run_client_tracking, run_client_caching, run_client_getredir, run_client_trackinginfo;
+
+/* pubsub.c */
+command_fn run_subscribe, run_psubscribe, run_ssubscribe;
+command_fn run_unsubscribe, run_punsubscribe, run_sunsubscribe, run_publish, run_spublish;
+command_fn run_pubsub_channels, run_pubsub_shardchannels, run_pubsub_numsub, run_pubsub_shardnumsub,
+    run_pubsub_numpat, run_pubsub_help;
+
 /* acl.c */
 command_fn run_acl_cat, run_acl_deluser, run_acl_dryrun, run_acl_genpass, run_acl_getuser,
     run_acl_help, run_acl_list, run_acl_load, run_acl_log, run_acl_save, run_acl_setuser,
@@ -84,7 +93,7 @@ command_fn run_acl_cat, run_acl_deluser, run_acl_dryrun, run_acl_genpass, run_ac
 command_fn run_multi, run_exec, run_discard, run_watch, run_unwatch;
 
 /* server.c, info.c, config.c */
-command_fn run_time, run_lolwut, run_info, run_config_get, run_config_help;
+command_fn run_time, run_lolwut, run_info, run_config_get, run_config_set, run_config_help;
 
 /* durability.c */
 command_fn run_wait, run_waitaof, run_lastsave, run_role;
@@ -102,15 +111,24 @@ command_fn run_command, run_command_count, run_command_docs, run_command_getkeys
 
 /* Shared by them. */
 
-/* call_read finds key i for reading, and counts a hit or a miss; call_find only finds. */
+/* call_read finds key i for reading, and counts a hit or a miss (which is an event); call_find only finds. */
 struct entry *call_read(struct call *call, uint32_t i);
 struct entry *call_find(struct call *call, uint32_t i);
+
+/* call_remove deletes key i, whose entry is e, and declares that. */
+void call_remove(struct call *call, uint32_t i, struct entry *e);
 
 /*
  * call_edit makes the value of key i `length` bytes long and writable in place, as ws_edit does. e is its entry, or
  * NULL where the key does not exist: then it is made.
  */
 uint8_t *call_edit(struct call *call, uint32_t i, struct entry *e, size_t length);
+
+/*
+ * call_set gives key i a value and an expiry (0: none; `given` with the command, or kept), and declares that. A time that
+ * has passed stores and deletes in one.
+ */
+void call_set(struct call *call, uint32_t i, struct slice value, int64_t expires_at, bool given);
 
 /* call_value_fits says whether a value may be so long, or writes the error reply. */
 MUST_CHECK bool call_value_fits(struct call *call, uint64_t length);

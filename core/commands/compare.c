@@ -89,7 +89,7 @@ static void remove_if(struct call *call, const struct compare *compare)
     struct entry *e = call_find(call, 1);
     bool holds = e != NULL && compare_holds(e, compare);
     if (holds) {
-        ws_remove(call->ws, e);
+        call_remove(call, 1, e);
     }
     resp_int(call->reply, holds);
 }

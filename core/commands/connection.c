@@ -13,6 +13,10 @@ void run_ping(struct call *call)
 {
     if (call->argc > 2) {
         reply_wrong_arity(call->reply, call->command);
+    } else if (session_only_listens(call->session)) {
+        resp_array(call->reply, 2);
+        resp_bulk_text(call->reply, "pong");
+        resp_bulk(call->reply, call->argc == 2 ? call->argv[1] : SLICE(""));
     } else if (call->argc == 2) {
         resp_bulk(call->reply, call->argv[1]);
     } else {

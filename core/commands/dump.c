@@ -144,7 +144,7 @@ void needs_restore(const struct call *call)
 {
     struct restore options;
     if (restore_options(call, &options) == NULL) {
-        ws_want(call->ws, call->db, call->argv[1], options.replace ? NEED_NOTHING : NEED_META);
+        ws_want(call->ws, call->db, call->argv[1], NEED_META);
     }
 }
 
@@ -155,13 +155,30 @@ static void note_idle(struct call *call, int64_t seconds)
     core_note_use(call->core, call->db, call->argv[1], call->now_ms, used_ms);
 }
 
+/* restore puts the value there, in the place of `old`, which goes first; a time that has passed leaves nothing. */
+static void restore(struct call *call, struct entry *old, struct slice value, int64_t expires_at)
+{
+    if (expires_at != 0 && expires_at <= call->now_ms) {
+        if (old != NULL) {
+            call_remove(call, 1, old);
+        }
+        return;
+    }
+    if (old != NULL) {
+        call_event(call, EVENT_NEW, "new", call->argv[1]);
+    }
+    ws_put(call->ws, call->db, call->argv[1], value, expires_at);
+    call_event(call, EVENT_GENERIC, "restore", call->argv[1]);
+}
+
 void run_restore(struct call *call)
 {
     struct restore options;
     struct slice value;
     int64_t expires_at = 0;
     const char *error = restore_options(call, &options);
-    if (error == NULL && !options.replace && call_find(call, 1) != NULL) {
+    struct entry *old = error == NULL ? call_find(call, 1) : NULL;
+    if (old != NULL && !options.replace) {
         error = "BUSYKEY Target key name already exists.";
     }
     if (error != NULL) {
@@ -172,10 +189,8 @@ void run_restore(struct call *call)
         !restore_value(call, call->argv[3], &value)) {
         return;
     }
-    struct entry *e = ws_put(call->ws, call->db, call->argv[1], value, expires_at);
-    if (expires_at != 0 && expires_at <= call->now_ms) {
-        ws_remove(call->ws, e);
-    } else if (options.idle_seconds != NOT_GIVEN) {
+    restore(call, old, value, expires_at);
+    if (options.idle_seconds != NOT_GIVEN) {
         note_idle(call, options.idle_seconds);
     }
     resp_ok(call->reply);

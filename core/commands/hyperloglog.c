@@ -98,6 +98,7 @@ void run_pfadd(struct call *call)
     }
     if (changed) {
         set_stale(call, e);
+        call_event(call, EVENT_STRING, "pfadd", call->argv[1]);
     }
     resp_int(call->reply, changed);
 }
@@ -178,6 +179,7 @@ void run_pfmerge(struct call *call)
         }
     }
     set_stale(call, e);
+    call_event(call, EVENT_STRING, "pfadd", call->argv[1]);
     resp_ok(call->reply);
 }
 

@@ -65,7 +65,7 @@ static void add_clients(struct call *call, struct buf *out)
 {
     add_number(out, "connected_clients", core_metrics(call->core)->sessions_now);
     add_number(out, "blocked_clients", core_metrics(call->core)->sessions_paused);
-    add_number(out, "tracking_clients", 0);
+    add_number(out, "tracking_clients", core_tracking(call->core).clients);
 }
 
 /* resident_bytes reads the second number of /proc/self/statm, proc(5); 0 where there is none. */
@@ -108,6 +108,12 @@ static void add_persistence(struct call *call, struct buf *out)
     add_text(out, "aof_last_write_status", "ok");
 }
 
+/* topics: of this keyspace and on this core, as far as PUBSUB tells. */
+static uint64_t topics(const struct call *call, enum pubsub_kind kind)
+{
+    return pubsub_topics(core_pubsub(call->core), kind, call->db >> 16);
+}
+
 static void add_stats(struct call *call, struct buf *out)
 {
     const struct core_metrics *m = core_metrics(call->core);
@@ -120,8 +126,13 @@ static void add_stats(struct call *call, struct buf *out)
     add_number(out, "evicted_keys", 0);
     add_number(out, "keyspace_hits", m->keyspace_hits);
     add_number(out, "keyspace_misses", m->keyspace_misses);
-    add_number(out, "pubsub_channels", 0);
-    add_number(out, "pubsub_patterns", 0);
+    add_number(out, "pubsub_channels", topics(call, PUBSUB_CHANNEL));
+    add_number(out, "pubsub_patterns", topics(call, PUBSUB_PATTERN));
+    add_number(out, "pubsubshard_channels", topics(call, PUBSUB_SHARD));
+    const struct tracking_figures tracking = core_tracking(call->core);
+    add_number(out, "tracking_total_keys", tracking.keys);
+    add_number(out, "tracking_total_items", tracking.items);
+    add_number(out, "tracking_total_prefixes", tracking.prefixes);
     add_number(out, "total_error_replies", m->errors);
 }
 
@@ -197,6 +208,12 @@ static void add_cofre(struct call *call, struct buf *out)
     add_number(out, "cache_hits", cache.hits);
     add_number(out, "cache_misses", cache.misses);
     add_number(out, "cache_forgotten", cache.forgotten);
+    const struct core_exchange exchange = core_exchange(call->core);
+    add_number(out, "cores", exchange.peers + 1);
+    add_number(out, "exchange_sent", exchange.sent);
+    add_number(out, "exchange_received", exchange.received);
+    add_number(out, "exchange_dropped", exchange.dropped);
+    add_number(out, "exchange_missed", exchange.lost);
     add_number(out, "replies_uncertain", m->uncertain);
     add_number(out, "turns_lost_by_failover", m->acknowledged_lost);
     add_gateways(call, out);

@@ -17,8 +17,24 @@ struct entry *call_read(struct call *call, uint32_t i)
         metrics->keyspace_hits++;
     } else {
         metrics->keyspace_misses++;
+        call_event(call, EVENT_MISS, "keymiss", call->argv[i]);
     }
     return e;
+}
+
+void call_remove(struct call *call, uint32_t i, struct entry *e)
+{
+    ws_remove(call->ws, e);
+    call_event(call, EVENT_GENERIC, "del", call->argv[i]);
+}
+
+/* replace puts a value where another key may be. Redis deletes that one first, so that it counts as new. */
+static void replace(struct call *call, uint32_t db, struct slice key, struct entry *source)
+{
+    if (ws_find(call->ws, db, key) != NULL) {
+        ws_event(call->ws, EVENT_NEW, "new", db, key);
+    }
+    ws_put(call->ws, db, key, ws_share(source), source->expires_at);
 }
 
 uint8_t *call_edit(struct call *call, uint32_t i, struct entry *e, size_t length)
@@ -37,7 +53,7 @@ void run_del(struct call *call)
     for (uint32_t i = 1; i < call->argc; i++) {
         struct entry *e = call_find(call, i);
         if (e != NULL) {
-            ws_remove(call->ws, e);
+            call_remove(call, i, e);
             removed++;
         }
     }
@@ -92,9 +108,10 @@ static bool rename_key(struct call *call, bool if_absent)
         return false;
     }
     if (!same) {
-        int64_t expires_at = source->expires_at;
-        ws_put(call->ws, call->db, call->argv[2], ws_share(source), expires_at);
+        replace(call, call->db, call->argv[2], source);
         ws_remove(call->ws, source);
+        call_event(call, EVENT_GENERIC, "rename_from", call->argv[1]);
+        call_event(call, EVENT_GENERIC, "rename_to", call->argv[2]);
     }
     return true;
 }
@@ -173,11 +190,12 @@ void run_copy(struct call *call)
         resp_error(call->reply, "%s", error);
         return;
     }
-    struct entry *source = call_find(call, 1);
+    struct entry *source = call_read(call, 1);
     bool taken = ws_find(call->ws, options.db, call->argv[2]) != NULL;
     bool copied = source != NULL && (options.replace || !taken);
     if (copied) {
-        ws_put(call->ws, options.db, call->argv[2], ws_share(source), source->expires_at);
+        replace(call, options.db, call->argv[2], source);
+        ws_event(call->ws, EVENT_GENERIC, "copy_to", options.db, call->argv[2]);
     }
     resp_int(call->reply, copied);
 }
@@ -208,8 +226,10 @@ void run_move(struct call *call)
     struct entry *source = call_find(call, 1);
     bool moved = source != NULL && ws_find(call->ws, db, call->argv[1]) == NULL;
     if (moved) {
-        ws_put(call->ws, db, call->argv[1], ws_share(source), source->expires_at);
+        replace(call, db, call->argv[1], source);
         ws_remove(call->ws, source);
+        call_event(call, EVENT_GENERIC, "move_from", call->argv[1]);
+        ws_event(call->ws, EVENT_GENERIC, "move_to", db, call->argv[1]);
     }
     resp_int(call->reply, moved);
 }

@@ -47,7 +47,7 @@ static bool mset_ok(struct call *call, struct pairs *pairs)
 static void put_pairs(struct call *call, struct pairs pairs)
 {
     for (uint32_t i = pairs.first; i < pairs.end; i += 2) {
-        ws_put(call->ws, call->db, call->argv[i], call->argv[i + 1], 0);
+        call_set(call, i, call->argv[i + 1], 0, false);
     }
 }
 
@@ -131,10 +131,7 @@ static void put_expiring(struct call *call, uint32_t i, bool keep, int64_t expir
 {
     const struct entry *old = keep ? call_find(call, i) : NULL;
     int64_t at = old != NULL ? old->expires_at : expires_at;
-    struct entry *e = ws_put(call->ws, call->db, call->argv[i], call->argv[i + 1], at);
-    if (at != 0 && at <= call->now_ms) {
-        ws_remove(call->ws, e);
-    }
+    call_set(call, i, call->argv[i + 1], at, old == NULL);
 }
 
 void run_msetex(struct call *call)

@@ -109,7 +109,7 @@ void run_sort(struct call *call)
     }
     struct entry *e = call_find(call, store);
     if (e != NULL) {
-        ws_remove(call->ws, e);
+        call_remove(call, store, e);
     }
     resp_int(call->reply, 0);
 }

@@ -23,6 +23,28 @@ bool call_value_fits(struct call *call, uint64_t length)
     return false;
 }
 
+void call_set(struct call *call, uint32_t i, struct slice value, int64_t expires_at, bool given)
+{
+    struct entry *e = ws_put(call->ws, call->db, call->argv[i], value, expires_at);
+    call_event(call, EVENT_STRING, "set", call->argv[i]);
+    if (expires_at == 0) {
+        return;
+    }
+    if (given) {
+        call_event(call, EVENT_GENERIC, "expire", call->argv[i]);
+    }
+    if (expires_at <= call->now_ms) {
+        ws_remove(call->ws, e);
+        call_event(call, EVENT_EXPIRED, "expired", call->argv[i]);
+    }
+}
+
+/* put stores argv[value] in the first key. */
+static void put(struct call *call, uint32_t value, int64_t expires_at)
+{
+    call_set(call, 1, call->argv[value], expires_at, true);
+}
+
 /* --- GET MGET GETSET GETDEL GETEX -------------------------------------------------------- */
 
 void run_get(struct call *call)
@@ -43,16 +65,16 @@ void run_getset(struct call *call)
     if (!call_value_fits(call, call->argv[2].len)) {
         return;
     }
-    reply_value(call, call_find(call, 1));
-    ws_put(call->ws, call->db, call->argv[1], call->argv[2], 0);
+    reply_value(call, call_read(call, 1));
+    put(call, 2, 0);
 }
 
 void run_getdel(struct call *call)
 {
-    struct entry *e = call_find(call, 1);
+    struct entry *e = call_read(call, 1);
     reply_value(call, e);
     if (e != NULL) {
-        ws_remove(call->ws, e);
+        call_remove(call, 1, e);
     }
 }
 
@@ -77,6 +99,7 @@ void run_getex(struct call *call)
         expiry_apply(call, e, expires_at);
     } else if ((options.flags & SET_PERSIST) != 0 && e->expires_at != 0) {
         ws_expire(call->ws, e, 0);
+        call_event(call, EVENT_GENERIC, "persist", call->argv[1]);
     }
 }
 
@@ -100,15 +123,6 @@ void needs_set(const struct call *call)
     ws_want(call->ws, call->db, call->argv[1], need);
 }
 
-/* put stores argv[value]; a time that has passed stores and deletes in one. */
-static void put(struct call *call, uint32_t value, int64_t expires_at)
-{
-    struct entry *e = ws_put(call->ws, call->db, call->argv[1], call->argv[value], expires_at);
-    if (expires_at != 0 && expires_at <= call->now_ms) {
-        ws_remove(call->ws, e);
-    }
-}
-
 /* may_set: `compare` is looked at only with SET_COMPARE. */
 static bool may_set(const struct set_options *options, const struct entry *old,
                     const struct compare *compare)
@@ -121,8 +135,8 @@ static bool may_set(const struct set_options *options, const struct entry *old,
 static void set_with_options(struct call *call, const struct set_options *options,
                              const struct compare *compare, int64_t expires_at)
 {
-    const struct entry *old = call_find(call, 1);
     bool get = (options->flags & SET_GET) != 0;
+    const struct entry *old = get ? call_read(call, 1) : call_find(call, 1);
     if (get) {
         reply_value(call, old);
     }
@@ -133,9 +147,10 @@ static void set_with_options(struct call *call, const struct set_options *option
         return;
     }
     if ((options->flags & SET_KEEPTTL) != 0 && old != NULL) {
-        expires_at = old->expires_at;
+        call_set(call, 1, call->argv[2], old->expires_at, false);
+    } else {
+        put(call, 2, expires_at);
     }
-    put(call, 2, expires_at);
     if (!get) {
         resp_ok(call->reply);
     }

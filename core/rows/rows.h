@@ -49,6 +49,6 @@ struct command_group {
 };
 
 extern const struct command_group rows_acl, rows_bitmap, rows_connection, rows_generic,
-    rows_hyperloglog, rows_scripting, rows_server, rows_string, rows_transactions;
+    rows_hyperloglog, rows_pubsub, rows_scripting, rows_server, rows_string, rows_transactions;
 
 #endif

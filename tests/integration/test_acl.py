@@ -159,6 +159,52 @@ def test_changes_apply_to_live_sessions(guarded):
     stack.core.logged('session closed by the ACL session=[0-9]+ identity=cn:worker reason="its user was turned off"')
 
 
+def test_channels(guarded):
+    stack = guarded("user cn:worker on resetchannels &news &w:* +@all ~*")
+    denied = "NOPERM User cn:worker has no permissions to access the '{}' channel"
+    with stack.raw("worker") as c:
+        assert c.ask("PUBLISH", "news", "x") == c.ask("PUBLISH", "w:1", "x") == c.ask("SPUBLISH", "w:2", "x") == 0
+        assert c.ask("PUBLISH", "other", "x") == denied.format("other")
+        assert c.ask("SPUBLISH", "other", "x") == denied.format("other")
+        assert c.ask("SUBSCRIBE", "news", "other") == denied.format("other")
+        assert c.ask("SSUBSCRIBE", "other") == denied.format("other")
+        assert c.ask("PSUBSCRIBE", "w:*", "n*") == denied.format("n*")
+        assert c.ask("PSUBSCRIBE", "__keyevent@*") == denied.format("__keyevent@*")
+        assert c.ask("PUBSUB", "CHANNELS") == []
+        assert c.ask("SUBSCRIBE", "news") == [b"subscribe", b"news", 1]
+        assert c.ask("PSUBSCRIBE", "w:*") == [b"psubscribe", b"w:*", 2]
+        assert c.ask("UNSUBSCRIBE", "other") == [b"unsubscribe", b"other", 2]
+
+
+def test_a_subscriber_follows_its_user(guarded):
+    """One that may not hear any more what it subscribed to is closed; the others stay."""
+    stack = guarded("user cn:worker on &* +@all ~*")
+    with stack.raw("admin") as admin, stack.raw("worker") as news, stack.raw("worker") as w, stack.raw("worker") as p:
+        news.ask("SUBSCRIBE", "news")
+        w.ask("SUBSCRIBE", "w:1")
+        p.ask("PSUBSCRIBE", "w:*")
+        assert admin.ask("ACL", "SETUSER", "cn:worker", "resetchannels", "&w:*") == "OK"
+        assert news.at_end()
+        assert admin.ask("PUBLISH", "w:1", "x") == 2
+        assert w.read() == [b"message", b"w:1", b"x"] and p.read() == [b"pmessage", b"w:*", b"w:1", b"x"]
+        assert admin.ask("ACL", "SETUSER", "cn:worker", "resetchannels", "&w:1") == "OK"
+        assert p.at_end()
+        assert admin.ask("PUBLISH", "w:1", "y") == 1 and w.read()[2] == b"y"
+
+
+def test_tracking_names_no_key_that_may_not_be_read(guarded):
+    """BCAST tells of keys that the client never named: of those it may GET."""
+    stack = guarded("user cn:worker on &* +@all ~app:* %W~log:*")
+    with stack.raw("admin") as admin, stack.raw("worker") as c:
+        c.ask("HELLO", 3)
+        assert c.ask("CLIENT", "TRACKING", "ON", "BCAST") == "OK"
+        admin.ask("MSET", "app:1", 1, "log:1", 1, "secret", 1, "app:2", 1)
+        assert c.read() == [b"invalidate", [b"app:1", b"app:2"]]
+        admin.ask("SET", "secret", 2)
+        admin.ask("SET", "app:3", 2)
+        assert c.read() == [b"invalidate", [b"app:3"]]
+
+
 def test_a_deleted_user_is_closed(guarded):
     stack = guarded("user cn:worker on ~* +@all\nuser uri:* on ~* +@all")
     with stack.raw("admin") as admin, stack.raw("worker") as worker, stack.raw("web") as web, stack.raw("web") as self:

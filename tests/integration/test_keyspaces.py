@@ -202,6 +202,81 @@ def test_two_cores_number_them_differently(stage, pg, certs):
         first.stop()
 
 
+# --- what clients hear -------------------------------------------------------------------------------------------------
+
+def heard(raw):
+    """heard returns the pushes that have come, and takes them off."""
+    raw.send("PING", "so far")
+    got = []
+    while (message := raw.read()) != b"so far":
+        got.append(message)
+    return got
+
+
+def test_nobody_hears_another(filled):
+    """Messages, patterns, shard channels, keyspace events, tracking with and without BCAST: each hears its own."""
+    house = filled
+    listeners = {}
+    for name in OWNERS:
+        listeners[name] = house.raw(name)
+        listeners[name].ask("HELLO", 3)
+        listeners[name].ask("SUBSCRIBE", "news")
+        listeners[name].ask("PSUBSCRIBE", "*")
+        listeners[name].ask("SSUBSCRIBE", "news")
+        listeners[name].ask("CLIENT", "TRACKING", "ON", "BCAST")
+    readers = {}
+    for name in OWNERS:
+        readers[name] = house.raw(name)
+        readers[name].ask("HELLO", 3)
+        readers[name].ask("CLIENT", "TRACKING", "ON")
+        readers[name].ask("GET", "shared")
+    with house.raw("admin") as admin:
+        assert admin.ask("CONFIG", "SET", "notify-keyspace-events", "KEA") == "OK"
+    for name in OWNERS:
+        with house.raw(name) as c:
+            assert c.ask("PUBLISH", "news", f"from {name}") == 2
+            assert c.ask("SPUBLISH", "news", f"from {name}") == 1
+            assert c.ask("PUBSUB", "CHANNELS") == c.ask("PUBSUB", "SHARDCHANNELS") == [b"news"]
+            assert c.ask("PUBSUB", "NUMSUB", "news") == [b"news", 1] and c.ask("PUBSUB", "NUMPAT") == 1
+            assert c.ask("SET", "shared", "x") == "OK"
+            assert c.ask("SET", f"{name}:0", "x", "PX", 50) == "OK"
+    for name in OWNERS:
+        got = []
+
+        def expiry_was_told():
+            got.extend(heard(listeners[name]))
+            return f"__keyevent@0__:expired {name}:0" in flat(got)
+        wait_until(expiry_was_told, 10, "its own key's expiry to be told")
+        text = flat(got)
+        assert f"message news from {name}" in text and f"invalidate shared" in text, text
+        assert not [other for other in OWNERS if other != name and other in text], text
+    for name in OWNERS:
+        assert heard(readers[name]) == [[b"invalidate", [b"shared"]]]
+        listeners[name].close()
+        readers[name].close()
+    with house.raw("admin") as admin:
+        admin.ask("CONFIG", "SET", "notify-keyspace-events", "")
+
+
+def test_flushing_is_told_to_the_own_keyspace(filled):
+    trackers = {name: filled.raw(name) for name in OWNERS}
+    for name, raw in trackers.items():
+        raw.ask("HELLO", 3)
+        raw.ask("CLIENT", "TRACKING", "ON")
+        raw.ask("GET", "shared")
+    with filled.raw("one") as one:
+        assert one.ask("FLUSHALL") == "OK"
+    assert {name: heard(raw) for name, raw in trackers.items()} == \
+        {"one": [[b"invalidate", None]], "two": [], "admin": []}
+    [raw.close() for raw in trackers.values()]
+
+
+def test_nobody_is_redirected_to_another(filled):
+    with filled.raw("one") as one, filled.raw("two") as two:
+        assert one.ask("CLIENT", "TRACKING", "ON", "REDIRECT", two.ask("CLIENT", "ID")) == \
+            "ERR The client ID you want redirect to does not exist"
+
+
 def test_rows_of_a_keyspace_are_made_again(house):
     """Whoever restores a backup without them: the next write makes them."""
     with house.raw("one") as one:

@@ -66,7 +66,8 @@ REPLY_TIMEOUT = 10    # seconds for one reply
 TEST_TIMEOUT = 200    # for one test, e.g. for a loop that never ends; the longest takes Redis 45
 UNIT_TIMEOUT = 400
 REDIS_ITSELF = {"unit/pubsubshard": {"setup replication for following tests": "needs a second server"}}
-NOT_RUN = "not run: "  # how the reason of a test begins that the suite does not come to
+NOT_RUN = "not run: "  # how the reason of a test begins that the suite does not come to,
+LEFT_OUT = "left out: "  # or that is not run, because it would leave something behind for those after it
 
 
 class Test(NamedTuple):
@@ -123,8 +124,8 @@ class Shim:
 class Run:
     """One unit against one server."""
 
-    def __init__(self, suite, unit, server, log):
-        self.suite, self.unit, self.server, self.log = suite, unit, server, log
+    def __init__(self, suite, unit, server, left_out, log):
+        self.suite, self.unit, self.server, self.left_out, self.log = suite, unit, server, left_out, log
         self.results = []
         self.current = None     # the test that has begun and not ended
         self.aborted = None     # why the unit did not come to its end
@@ -145,7 +146,8 @@ class Run:
 
     def _part(self):
         """_part: a process ran and came to the end of the unit."""
-        shim = Shim(self.suite, self.unit, self.server, {t.name for t in self.results if t.status != "block"}, self.log)
+        done = {t.name for t in self.results if t.status != "block"}
+        shim = Shim(self.suite, self.unit, self.server, done | self.left_out, self.log)
         try:
             while True:
                 event = shim.event(min(TEST_TIMEOUT, max(0, self.end - time.monotonic())))
@@ -212,7 +214,7 @@ class Verdict:
         self.failed = [t for t in bad if t.name not in expected]
         self.apart = [t.name for t in bad if t.name in expected]  # with some that are no tests, and some twice
         absent = [name for name in expected if name not in {t.name for t in run.results}]
-        self.not_run = [name for name in absent if expected[name].startswith(NOT_RUN)]
+        self.not_run = [name for name in absent if expected[name].startswith((NOT_RUN, LEFT_OUT))]
         self.stale = [name for name in expected if name not in self.apart + self.not_run]
         self.total = len(tests) + len(self.not_run)
         self.inapplicable = len(self.not_run) + sum(t.status == "err" and t.name in expected for t in tests)
@@ -257,11 +259,12 @@ class Servers:
         return server
 
 
-def run_unit(suite, unit, servers, directory):
+def run_unit(suite, unit, servers, expected, directory):
     """run_unit gives the unit a server of its own, and ends it."""
+    left_out = {name for name, reason in expected.items() if reason.startswith(LEFT_OUT)}
     server = servers.start()
     with open(directory / (unit.name.replace("/", "-") + ".out"), "w") as log:
-        run = Run(suite, unit, server, log).go()
+        run = Run(suite, unit, server, left_out, log).go()
     try:
         server.stop()
     except AssertionError as e:
@@ -302,7 +305,7 @@ def main():
     try:
         servers = Servers(stage, given.against_redis)
         with concurrent.futures.ThreadPoolExecutor(given.jobs) as pool:
-            runs = [pool.submit(run_unit, given.suite, u, servers, stage.directory) for u in given.units]
+            runs = [pool.submit(run_unit, given.suite, u, servers, expected.get(u.name, {}), stage.directory) for u in given.units]
             try:
                 for run in concurrent.futures.as_completed(runs):
                     verdicts.append(Verdict(run.result(), expected.get(run.result().unit.name, {})))

@@ -4,6 +4,7 @@
  */
 #include "commands_fake.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +23,8 @@ struct session {
     uint32_t switches;
     size_t watched;
     int64_t watched_revision;
+    struct subscriber subscriber;
+    struct tracker tracker;
     int64_t sleep_ms;
 };
 
@@ -33,6 +36,11 @@ struct core {
     size_t acl_changes;
     struct session *session;
     int64_t now_ms;
+    struct pubsub *pubsub;
+    struct tracking *tracking;
+    uint32_t notify;
+    int64_t tracking_max_keys;
+    struct core_output_limit push_limit;
     uint32_t use_db; /* of the last use that was noted */
     struct slice use_key;
     int64_t noted_ms;
@@ -40,6 +48,8 @@ struct core {
 };
 
 struct fake {
+    const struct effect *heard; /* the last one that fake_heard gave */
+    char heard_text[1024];
     struct session session;
     struct core core;
     struct working_set *ws;
@@ -295,6 +305,118 @@ void session_reset(struct session *s)
     memset(s->names, 0, sizeof(s->names));
     s->switches = 0;
     session_discard_multi(s);
+    pubsub_leave(container_of(s, struct fake, session)->core.pubsub, &s->subscriber);
+    session_untrack(s);
+}
+
+/* --- subscriptions and tracking: the real tables; nobody is sent anything ----------------------- */
+
+static void ignore_message(void *arg, struct subscriber *s, struct slice pattern)
+{
+    (void)arg;
+    (void)s;
+    (void)pattern;
+}
+
+static void ignore_keys(void *arg, struct tracker *c, const struct slice *keys, size_t count)
+{
+    (void)arg;
+    (void)c;
+    (void)keys;
+    (void)count;
+}
+
+size_t core_publish(struct core *core, uint32_t keyspace, enum pubsub_kind kind,
+                    struct slice channel, struct slice message)
+{
+    (void)message;
+    return pubsub_each(core->pubsub, kind, keyspace, channel, ignore_message, NULL);
+}
+
+const struct pubsub *core_pubsub(const struct core *core)
+{
+    return core->pubsub;
+}
+
+struct tracking_figures core_tracking(const struct core *core)
+{
+    return tracking_figures(core->tracking);
+}
+
+struct core_exchange core_exchange(const struct core *core)
+{
+    (void)core;
+    return (struct core_exchange){ .peers = 1 };
+}
+
+uint32_t core_notify_events(const struct core *core)
+{
+    return core->notify;
+}
+
+void core_set_notify_events(struct core *core, uint32_t flags)
+{
+    core->notify = flags;
+}
+
+int64_t core_tracking_max_keys(const struct core *core)
+{
+    return core->tracking_max_keys;
+}
+
+void core_set_tracking_max_keys(struct core *core, int64_t keys)
+{
+    core->tracking_max_keys = keys;
+}
+
+struct core_output_limit core_push_limit(const struct core *core)
+{
+    return core->push_limit;
+}
+
+void core_set_push_limit(struct core *core, struct core_output_limit limit)
+{
+    core->push_limit = limit;
+}
+
+bool session_subscribe(struct session *s, enum pubsub_kind kind, struct slice name)
+{
+    struct fake *f = container_of(s, struct fake, session);
+    return pubsub_subscribe(f->core.pubsub, &s->subscriber, kind, s->vars.keyspace, name);
+}
+
+bool session_unsubscribe(struct session *s, enum pubsub_kind kind, struct slice name)
+{
+    struct fake *f = container_of(s, struct fake, session);
+    return pubsub_unsubscribe(f->core.pubsub, &s->subscriber, kind, s->vars.keyspace, name);
+}
+
+const struct subscriber *session_subscriber(const struct session *s)
+{
+    return &s->subscriber;
+}
+
+bool session_only_listens(const struct session *s)
+{
+    return s->vars.protocol == 2 && pubsub_count(&s->subscriber) > 0;
+}
+
+void session_track(struct session *s, uint32_t flags, uint64_t redirect,
+                   const struct slice *prefixes, size_t count)
+{
+    struct fake *f = container_of(s, struct fake, session);
+    tracking_start(f->core.tracking, &s->tracker, session_id(s), s->vars.keyspace, flags, redirect,
+                   prefixes, count);
+}
+
+void session_untrack(struct session *s)
+{
+    tracking_stop(container_of(s, struct fake, session)->core.tracking, &s->tracker);
+}
+
+struct tracker *session_tracker(struct session *s)
+{
+    return &s->tracker;
 }
 
 /* --- the fake --------------------------------------------------------------------------------- */
@@ -310,6 +432,10 @@ struct fake *fake_new(void)
         .options = { .max_key = 2000, .max_value = 16 << 20, .databases = 16, .pool_size = 4 },
         .session = &f->session,
         .keyspaces = keyspaces_new(),
+        .pubsub = pubsub_new(),
+        .tracking = tracking_new(0, ignore_keys, NULL),
+        .tracking_max_keys = 1000000,
+        .push_limit = { 32 << 20, 8 << 20, 60000 },
     };
     f->core.acl = acl_new(f->core.keyspaces, NULL);
     f->session.core = &f->core;
@@ -330,6 +456,10 @@ struct fake *fake_new(void)
 
 void fake_free(struct fake *f)
 {
+    pubsub_leave(f->core.pubsub, &f->session.subscriber);
+    tracking_stop(f->core.tracking, &f->session.tracker);
+    pubsub_free(f->core.pubsub);
+    tracking_free(f->core.tracking);
     working_set_free(f->ws);
     working_set_free(f->memory);
     acl_free(f->core.acl);
@@ -389,6 +519,33 @@ void fake_set_now(struct fake *f, int64_t now_ms)
 {
     f->core.now_ms = now_ms;
     ws_begin_unit(f->ws, now_ms, 1);
+}
+
+/* --- events ----------------------------------------------------------------------------------- */
+
+void fake_listen(struct fake *f, uint32_t events)
+{
+    ws_listen(f->ws, events, false);
+}
+
+const char *fake_heard(struct fake *f)
+{
+    size_t at = 0;
+    f->heard_text[0] = '\0';
+    for (const struct effect *e = f->heard ? f->heard->next : ws_effects(f->ws); e; e = e->next) {
+        f->heard = e;
+        if (e->kind != EFFECT_EVENT) {
+            continue;
+        }
+        at += (size_t)snprintf(f->heard_text + at, sizeof(f->heard_text) - at, "%s",
+                               at > 0 ? " " : "");
+        if (e->db > 0) {
+            at += (size_t)snprintf(f->heard_text + at, sizeof(f->heard_text) - at, "%u:", e->db);
+        }
+        at += (size_t)snprintf(f->heard_text + at, sizeof(f->heard_text) - at, "%s=%.*s", e->name,
+                               (int)e->key.len, (const char *)e->key.p);
+    }
+    return f->heard_text;
 }
 
 /* --- walks ------------------------------------------------------------------------------------ */

@@ -494,7 +494,7 @@ static const struct {
     { "MEMORY USAGE k", NEED_META },
     { "DUMP k", NEED_VALUE },
     { "RESTORE k 0 x", NEED_META },
-    { "RESTORE k 0 x REPLACE", NEED_NOTHING },
+    { "RESTORE k 0 x REPLACE", NEED_META },
     { "MOVE k 1", NEED_VALUE },
     { "SORT k", NEED_META },
     { "SORT a STORE k", NEED_META },
