@@ -28,7 +28,6 @@ enum {
     SOCKET_ROOM = 1024 * 1024,
     TABLE_MIN = 256,
     STATS_MAX = 64,
-    BEHIND_MAX = 64 * 1024 * 1024, /* bytes of pushes that wait for a client to read */
 };
 
 struct stat_value {
