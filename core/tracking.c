@@ -298,8 +298,11 @@ static void tell(struct tracking *t, struct tracked *k, uint64_t by)
 
 static void make_room(struct tracking *t)
 {
-    while (t->max_keys && t->keys > t->max_keys)
-        tell(t, t->oldest, 0);
+    for (struct tracked *k = t->oldest, *next; k && t->max_keys && t->keys > t->max_keys;
+         k = next) {
+        next = k->next; /* telling forgets it */
+        tell(t, k, 0);
+    }
 }
 
 void tracking_read(struct tracking *t, struct tracker *c, struct slice key, bool doubt)
