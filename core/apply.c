@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "turn_telemetry.h"
+
 /* --- needs --------------------------------------------------------------------------------- */
 
 static struct call make_call(struct turn *t, struct session *s, struct request *r,
@@ -151,7 +153,9 @@ static void run_command(struct turn *t, struct session *s, struct request *r)
     struct resp_writer writer = { &t->replies, s->vars.protocol };
     struct call call = make_call(t, s, r, &s->vars);
     call.reply = &writer;
+    const size_t reply_at = buf_len(&t->replies);
     r->command->run(&call);
+    turn_telemetry_ran(t, r, reply_at);
 }
 
 /* needs_walk: also notes whose, for apply_send_walk. */
@@ -202,11 +206,12 @@ static enum unit_status run_exec(struct turn *t, struct part *p, struct request 
     struct session *s = p->session;
     if (!p->in_exec) {
         struct resp_writer writer = { &t->replies, s->vars.protocol };
+        size_t n = 0;
+        turn_telemetry_exec(r);
         if (watch_broken(t, s)) {
             resp_null_array(&writer);
             return UNIT_RAN;
         }
-        size_t n = 0;
         for (const struct request *b = r->body; b; b = b->next)
             n++;
         resp_array(&writer, n);
@@ -261,8 +266,10 @@ static enum unit_status run_unit(struct turn *t, struct part *p, struct request 
     if (!p->in_exec) {
         const size_t before = buf_len(&t->replies);
         const enum unit_status values = check_values(t, p, r);
-        if (values == UNIT_LATER && buf_len(&t->replies) > before)
-            return UNIT_RAN; /* it was refused */
+        if (values == UNIT_LATER && buf_len(&t->replies) > before) {
+            turn_telemetry_refused(t, r, before);
+            return UNIT_RAN;
+        }
         if (values != UNIT_RAN)
             return values;
     }
@@ -294,7 +301,7 @@ static enum unit_status run_part(struct turn *t, struct part *p)
     return UNIT_RAN;
 }
 
-enum apply_status apply_run(struct turn *t)
+static enum apply_status run_parts(struct turn *t)
 {
     for (; t->part < t->part_count; t->part++) {
         switch (run_part(t, &t->parts[t->part])) {
@@ -312,6 +319,14 @@ enum apply_status apply_run(struct turn *t)
     return APPLY_DONE;
 }
 
+enum apply_status apply_run(struct turn *t)
+{
+    const struct turn_mark mark = turn_telemetry_apply(t);
+    const enum apply_status status = run_parts(t);
+    turn_telemetry_applied(t, &mark, status != APPLY_DONE);
+    return status;
+}
+
 void apply_send_walk(struct turn *t)
 {
     store_walk(t->store, t->walk_request->walk);
@@ -325,6 +340,7 @@ void apply_walked(struct turn *t)
 void apply_rewind(struct turn *t)
 {
     buf_clear(&t->replies);
+    turn_telemetry_rewind(t);
     t->part = 0;
     t->withheld_count = 0;
     for (size_t i = 0; i < t->part_count; i++) {

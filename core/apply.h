@@ -46,6 +46,22 @@ struct turn_cache {
     size_t written_count, written_cap;
 };
 
+/* What is measured of a turn, and counted in this run of it (turn_telemetry.c). Nanoseconds, monotonic. */
+struct turn_times {
+    uint64_t began;    /* when the turn was gathered */
+    uint64_t sent;     /* when the step that is out was sent */
+    uint64_t lap;      /* when apply last looked at the clock */
+    uint64_t waited;   /* what the command that is next was waited for */
+    uint64_t own;      /* what commands took for themselves, together */
+    uint64_t share;    /* of the rest, for each command; once settled */
+    uint64_t now;      /* when it was settled */
+    int64_t now_ms;    /* the same, unix ms */
+    uint64_t commands; /* that ran; of a transaction its body */
+    uint64_t hits, misses;
+    bool stopped;   /* apply stopped for a command */
+    bool committed; /* the step that is over was the last of a write turn */
+};
+
 /* One session's share of a turn. */
 struct part {
     struct session *session;
@@ -83,6 +99,7 @@ struct turn {
     bool snapshot_units; /* some unit asks for that */
     bool wants_snapshot; /* units were put back for a later turn with one */
     bool walk_saved;     /* dirty entries were saved ahead of the walk */
+    struct turn_times times;
     enum refused refused;
     char error[256];
     unsigned restarts;

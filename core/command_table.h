@@ -132,6 +132,14 @@ size_t command_count(void);
 const struct command *command_at(size_t i);
 
 /*
+ * command_number is a row's number, 0 … command_total() - 1, subcommands' rows included: the index of arrays that keep
+ * something about each command. O(1). command_each visits all these rows in order of their names.
+ */
+size_t command_number(const struct command *command);
+size_t command_total(void);
+void command_each(void (*visit)(const struct command *command, void *arg), void *arg);
+
+/*
  * command_needs declares the needs of a call to its working set: the row's needs function, or its key positions.
  */
 void command_needs(const struct call *call);

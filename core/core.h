@@ -9,8 +9,9 @@
 
 struct core;
 struct session;
+struct telemetry;
 
-/* Options that commands and limits read; fixed after start. */
+/* Options that commands and limits read. */
 struct core_options {
     int64_t max_key;   /* bytes */
     int64_t max_value; /* bytes */
@@ -19,45 +20,92 @@ struct core_options {
     int64_t cache_size; /* bytes; 0: none */
     int64_t store_timeout_ms;
     const char *socket_path;
+    const char *config_file; /* --config, or NULL */
 };
 const struct core_options *core_options(const struct core *core);
+/* core_changeable: the same, for CONFIG SET; core_changed puts into effect what was set there and in core_telemetry's settings. */
+struct core_options *core_changeable(struct core *core);
+void core_changed(struct core *core);
 
-/* Counters for INFO; only ever grow, but the gauges. */
+/* Statistics, logs and their settings (telemetry.h). */
+struct telemetry *core_telemetry(const struct core *core);
+
+/* Counters for INFO. */
 struct core_metrics {
-    int64_t started_ms;
-    uint64_t sessions_opened;
-    uint64_t sessions_now; /* gauge */
-    uint64_t commands;
-    uint64_t errors;
-    uint64_t turns_write, turns_read, turns_restarted, turns_recovered;
+    char run_id[41]; /* hex digits, new with each start */
+    uint64_t memory_at_start, memory_peak;
+
+    /* what there is now */
+    uint64_t sessions_now;
+    uint64_t blocked_clients,
+        tracking_clients; /* with what follows: kept by those who serve them */
+    uint64_t tracking_keys, tracking_items, tracking_prefixes;
+    uint64_t pubsub_channels, pubsub_patterns, pubsub_shard_channels;
+
+    /* counts since the start, or since CONFIG RESETSTAT: all from here on */
+    uint64_t sessions_opened, sessions_refused;
+    uint64_t turns_write, turns_read, turns_restarted, turns_recovered, turns_failed;
     uint64_t units_write, units_read; /* commands (or transactions) in those turns */
+    uint64_t round_trips;             /* of turns, to PostgreSQL */
+    uint64_t loads, rows_loaded, rows_saved;
     uint64_t keyspace_hits, keyspace_misses, expired_keys;
-    uint64_t link_bytes_in, link_bytes_out;
-    uint64_t connections_lost;  /* to PostgreSQL */
-    uint64_t uncertain;         /* replies -UNCERTAIN */
-    uint64_t acknowledged_lost; /* turns that a failover lost (DESIGN §6.2) */
+    uint64_t link_reads, link_writes, link_bytes_in, link_bytes_out;
+    uint64_t connections_lost;   /* to PostgreSQL: those that had served */
+    uint64_t connections_failed; /* attempts that came to nothing */
+    uint64_t uncertain;          /* turns answered -UNCERTAIN */
+    uint64_t acknowledged_lost;  /* turns that a failover lost (DESIGN §6.2) */
 };
 struct core_metrics *core_metrics(struct core *core);
+/* core_reset_metrics is CONFIG RESETSTAT's: counts begin again, what there is now stays. */
+void core_reset_metrics(struct core *core);
 
 /* core_database_state: one word for INFO: "up", "connecting", "read-only", "wrong schema". */
 const char *core_database_state(const struct core *core);
 struct slice core_database_version(const struct core *core); /* PostgreSQL's server_version */
 struct cache_figures core_cache(const struct core *core);
 int64_t core_now_ms(const struct core *core); /* unix ms on the database's clock */
+int64_t core_uptime_ms(const struct core *core);
 
-/* core_key_counts: INFO keyspace, at most 10 s old: keys and keys with expiry of a database; false past the last. */
+/* core_lanes: how many connections to PostgreSQL are in which state. */
+enum core_lane_state {
+    LANES_DOWN,
+    LANES_RECOVERING,
+    LANES_IDLE,
+    LANES_RUNNING,
+    LANES_LENT,
+    LANES_STATES
+};
+struct core_lanes {
+    unsigned write[LANES_STATES];
+    unsigned read[LANES_STATES];
+    size_t waiting_write, waiting_read; /* sessions that wait for a turn */
+};
+struct core_lanes core_lanes(const struct core *core);
+
+/* core_key_counts: INFO keyspace, at most 10 s old: keys of the databases of a keyspace; false past the last. */
 struct core_key_count {
     uint32_t db_number;
     int64_t keys;
     int64_t expires;
+    int64_t average_ttl; /* ms */
 };
-bool core_key_counts(const struct core *core, size_t index, struct core_key_count *out);
+bool core_key_counts(const struct core *core, uint32_t keyspace, size_t index,
+                     struct core_key_count *out);
 
 /* core_each_session visits all sessions in order of their ids. */
 void core_each_session(struct core *core, void (*visit)(struct session *s, void *arg), void *arg);
 struct session *core_find_session(struct core *core, uint64_t id);
 
-/* core_gateway_stats: the last STATS text of each gateway link ("name=value" lines), added up by name; false past the last. */
+/* core_clients looks at all sessions; for INFO. */
+struct core_clients {
+    uint64_t bytes; /* of memory, what waits to be sent included */
+    uint64_t longest_input, longest_output;
+    uint64_t tls_1_2, tls_1_3;
+    uint64_t ending_soon; /* their certificates end within a week */
+};
+struct core_clients core_clients(struct core *core);
+
+/* core_gateway_stat: the last STATS text of each gateway link ("name=value" lines), added up by name; false past the last. */
 bool core_gateway_stat(const struct core *core, size_t index, struct slice *name, int64_t *value);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "core.h"
 #include "identity.h"
+#include "telemetry.h"
 
 struct cache;
 struct lanes;
@@ -18,6 +19,9 @@ struct core {
     uv_loop_t *loop;
     struct core_options options;
     struct core_metrics metrics;
+    struct telemetry telemetry;
+    uint64_t started_ms; /* monotonic */
+    uint64_t ticks;
     struct identity_table *identities;
     struct lanes *lanes;
     struct cache *cache;
@@ -31,6 +35,11 @@ struct core {
     int64_t clock_offset; /* database's unix ms minus monotonic ms */
     char server_version[32];
 };
+
+/* core_start: from here on it counts what it does. */
+void core_start(struct core *core);
+/* core_tick: ten times a second. */
+void core_tick(struct core *core);
 
 void core_add_session(struct core *core, struct session *s);
 void core_remove_session(struct core *core, struct session *s);

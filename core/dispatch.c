@@ -24,7 +24,6 @@ static struct resp_writer begin_reply(struct session *s)
 static void send_reply(struct session *s)
 {
     s->commands++;
-    s->core->metrics.commands++;
     link_reply(s, buf_slice(&s->core->scratch), 1);
 }
 
@@ -33,31 +32,64 @@ static void drop_request(struct session *s)
     request_free(request_pop(&s->queue));
 }
 
+/* row_of finds the row of a request that did not pass the first gates; NULL: there is none. */
+static const struct command *row_of(const struct request *r)
+{
+    const struct command *command = r->command ? r->command : command_find(r->argv[0]);
+    if (command && command->subcommands && r->argc > 1)
+        return command_find_sub(command, r->argv[1]);
+    return command;
+}
+
+/* The error in the scratch buffer, or 0. */
+static uint16_t reply_error(const struct core *core)
+{
+    return command_stats_code(core->telemetry.commands, buf_slice(&core->scratch));
+}
+
 /* A refusal inside MULTI spoils the transaction, as in Redis. The reply is in the scratch buffer. */
 static enum verdict refuse(struct session *s)
 {
     if (s->multi)
         s->multi->failed = true;
-    s->core->metrics.errors++;
+    command_stats_reject(s->core->telemetry.commands, row_of(s->queue.first), reply_error(s->core));
     send_reply(s);
     drop_request(s);
     return DONE;
 }
 
+/* count_call: a command ran at once; its reply is in the scratch buffer. */
+static void count_call(struct session *s, const struct request *r, uint64_t began_ns)
+{
+    const uint64_t now = uv_hrtime();
+    const struct telemetry_call call = {
+        .command = r->command,
+        .argv = r->argv,
+        .argc = r->argc,
+        .error = reply_error(s->core),
+        .cost_ns = now - began_ns,
+        .latency_ns = now - r->arrived_ns,
+        .now_ms = (int64_t)(now / 1000000) + s->core->clock_offset,
+    };
+    telemetry_call(&s->core->telemetry, s, &call);
+}
+
 static void run_at_once(struct session *s, struct request *r)
 {
+    const uint64_t began = uv_hrtime();
     struct resp_writer writer = begin_reply(s);
     const struct call call = {
         .command = r->command,
         .argv = r->argv,
         .argc = r->argc,
         .db = session_db(s),
-        .now_ms = core_now_ms(s->core),
+        .now_ms = (int64_t)(began / 1000000) + s->core->clock_offset,
         .session = s,
         .core = s->core,
         .reply = &writer,
     };
     r->command->run((struct call *)&call);
+    count_call(s, r, began);
     send_reply(s);
     if (s->life != SESSION_GONE)
         link_publish_state(s);
@@ -145,6 +177,7 @@ static enum verdict exec(struct session *s, struct request *r)
         session_discard_multi(s);
         struct resp_writer w = begin_reply(s);
         resp_error(&w, "EXECABORT Transaction discarded because of previous errors.");
+        count_call(s, r, uv_hrtime());
         send_reply(s);
         link_publish_state(s);
         drop_request(s);
@@ -204,7 +237,7 @@ static void pump(struct session *s)
 
 void dispatch_request(struct session *s, struct request *r)
 {
-    s->last_ms = r->arrived_ms;
+    s->last_ms = r->arrived_ns / 1000000;
     request_push(&s->queue, r);
     pump(s);
 }

@@ -22,7 +22,12 @@ enum {
     WRITER_KEPT_MS = 7 * 24 * 3600 * 1000,
     WRITERS_EVERY_MS = 3600 * 1000,
     WRITERS_MAX = 64,
-    COUNTS_MAX = 64,
+    COUNTS_MAX = 1024,
+};
+
+struct count {
+    struct slice keyspace; /* its name; owned */
+    struct core_key_count keys;
 };
 
 struct expiry {
@@ -37,7 +42,7 @@ struct expiry {
     uint64_t clock_ms;
     uint64_t writers_ms;
     int64_t clock_sent_ms;
-    struct core_key_count counts[COUNTS_MAX];
+    struct count counts[COUNTS_MAX];
     size_t count_count;
 };
 
@@ -49,20 +54,37 @@ static int64_t monotonic_ms(void)
 static bool on_purged(void *arg, struct pg_result *r)
 {
     struct expiry *x = arg;
-    const int64_t rows = pg_changed_rows(r);
-    x->core->metrics.expired_keys += (uint64_t)rows;
-    x->more = x->more || rows == BATCH_ROWS;
+    x->core->metrics.expired_keys += (uint64_t)pg_get_int(r, 0, 1);
+    x->more = x->more || pg_get_int(r, 0, 0) == BATCH_ROWS;
     return false;
+}
+
+/* The rows of a retired space, which were deleted and have not expired. */
+static bool on_emptied(void *arg, struct pg_result *r)
+{
+    struct expiry *x = arg;
+    x->more = x->more || pg_changed_rows(r) == BATCH_ROWS;
+    return false;
+}
+
+static void forget_counts(struct expiry *x)
+{
+    while (x->count_count > 0)
+        free((void *)x->counts[--x->count_count].keyspace.p);
 }
 
 static bool on_counted(void *arg, struct pg_result *r)
 {
     struct expiry *x = arg;
-    x->count_count = 0;
+    forget_counts(x);
     for (int i = 0; i < pg_row_count(r) && i < COUNTS_MAX; i++)
-        x->counts[x->count_count++] =
-            (struct core_key_count){ (uint32_t)pg_get_int(r, i, 0), pg_get_int(r, i, 1),
-                                     pg_get_int(r, i, 2) };
+        x->counts[x->count_count++] = (struct count){
+            .keyspace = slice_dup(pg_get_bytes(r, i, 0)),
+            .keys = { .db_number = (uint32_t)pg_get_int(r, i, 1),
+                      .keys = pg_get_int(r, i, 2),
+                      .expires = pg_get_int(r, i, 3),
+                      .average_ttl = pg_get_int(r, i, 4) },
+        };
     return false;
 }
 
@@ -88,7 +110,7 @@ static void purge_rows(struct expiry *x, int64_t before)
     pg_int8(&x->params, BATCH_ROWS);
     query(x, SQL_PURGE_LATER, NULL);
     pg_int8(&x->params, BATCH_ROWS);
-    query(x, SQL_PURGE_SPACE_ROWS, on_purged);
+    query(x, SQL_PURGE_SPACE_ROWS, on_emptied);
 }
 
 static void purge_spaces(struct expiry *x, int64_t before)
@@ -199,14 +221,26 @@ void expiry_free(struct expiry *x)
         return;
     uv_close((uv_handle_t *)x->timer, free_handle);
     pg_params_release(&x->params);
+    forget_counts(x);
     free(x);
 }
 
-bool expiry_key_count(struct expiry *x, size_t index, struct core_key_count *out)
+/* Names of keyspaces other than the common one come with the ACL that names them. */
+static struct slice keyspace_name(const struct expiry *x, uint32_t keyspace)
 {
+    (void)x;
+    return keyspace == 0 ? SLICE("") : (struct slice){ NULL, SIZE_MAX };
+}
+
+bool expiry_key_count(struct expiry *x, uint32_t keyspace, size_t index, struct core_key_count *out)
+{
+    const struct slice name = keyspace_name(x, keyspace);
     x->counts_wanted = true;
-    if (index >= x->count_count)
-        return false;
-    *out = x->counts[index];
-    return true;
+    for (size_t i = 0; i < x->count_count; i++) {
+        if (!slice_eq(x->counts[i].keyspace, name) || index-- > 0)
+            continue;
+        *out = x->counts[i].keys;
+        return true;
+    }
+    return false;
 }

@@ -14,6 +14,7 @@ void expiry_start(struct expiry *x);
 void expiry_free(struct expiry *x);
 
 /* expiry_key_count: what INFO shows; counted again when asked for and older than 10 s. False past the last. */
-bool expiry_key_count(struct expiry *x, size_t index, struct core_key_count *out);
+bool expiry_key_count(struct expiry *x, uint32_t keyspace, size_t index,
+                      struct core_key_count *out);
 
 #endif

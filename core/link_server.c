@@ -43,6 +43,7 @@ struct link {
     bool hello_seen;
     bool drained; /* the gateway sends no more requests */
     bool closing;
+    uint64_t read_ns;       /* when what is being handled was read */
     struct session **table; /* by wire_id */
     size_t table_size;      /* a power of two */
     size_t sessions;
@@ -318,7 +319,7 @@ static const char *on_close(struct link *l, const struct frame *f)
 
 static const char *take_request(struct session *s, struct slice payload)
 {
-    struct request *r = request_new(payload, uv_now(s->core->loop));
+    struct request *r = request_new(payload, s->link->read_ns);
     if (r == NULL)
         return "malformed REQUEST";
     dispatch_request(s, r);
@@ -456,6 +457,8 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *unused)
         close_link(l, n == UV_EOF ? "the gateway closed it" : uv_strerror((int)n));
         return;
     }
+    l->read_ns = uv_hrtime();
+    l->server->core->metrics.link_reads++;
     l->server->core->metrics.link_bytes_in += (uint64_t)n;
     buf_commit(&l->in, (size_t)n);
     read_frames(l);
@@ -503,6 +506,7 @@ static bool try_flush(struct link *l)
     uv_buf_t bytes = uv_buf_init((char *)l->out.p + l->out.start, (unsigned)buf_len(&l->out));
     const int n = uv_try_write((uv_stream_t *)&l->pipe, &bytes, 1);
     if (n > 0) {
+        l->server->core->metrics.link_writes++;
         l->server->core->metrics.link_bytes_out += (uint64_t)n;
         buf_consume(&l->out, (size_t)n);
     }
@@ -518,6 +522,7 @@ static void flush_later(struct link *l)
     uv_buf_t bytes =
         uv_buf_init((char *)l->writing.p + l->writing.start, (unsigned)buf_len(&l->writing));
     l->write_busy = true;
+    l->server->core->metrics.link_writes++;
     l->server->core->metrics.link_bytes_out += buf_len(&l->writing);
     const int rc = uv_write(&l->write, (uv_stream_t *)&l->pipe, &bytes, 1, on_written);
     if (rc < 0) {
@@ -684,6 +689,14 @@ void link_server_free(struct link_server *ls)
     free(ls);
 }
 
+/* A name that ends so is that of a setting, of which the greatest counts. */
+static bool is_setting(struct slice name)
+{
+    const struct slice end = SLICE("_seconds");
+    return name.len > end.len &&
+           slice_eq((struct slice){ name.p + name.len - end.len, end.len }, end);
+}
+
 bool link_stat(const struct link_server *ls, size_t index, struct slice *name, int64_t *value)
 {
     const struct link *first = ls->links;
@@ -692,8 +705,11 @@ bool link_stat(const struct link_server *ls, size_t index, struct slice *name, i
     *name = slice_of(first->stats[index].name);
     *value = 0;
     for (const struct link *l = first; l; l = l->next)
-        for (size_t i = 0; i < l->stat_count; i++)
-            if (slice_eq(*name, slice_of(l->stats[i].name)))
-                *value += l->stats[i].value;
+        for (size_t i = 0; i < l->stat_count; i++) {
+            const int64_t more = l->stats[i].value;
+            if (!slice_eq(*name, slice_of(l->stats[i].name)))
+                continue;
+            *value = is_setting(*name) ? (more > *value ? more : *value) : *value + more;
+        }
     return true;
 }

@@ -38,7 +38,7 @@ void link_publish_state(struct session *s);
 /* link_close_session ends a session from our side, with a reason for the gateway's log. */
 void link_close_session(struct session *s, const char *why);
 
-/* link_stat: counters that the gateways sent, added up by name; false past the last. */
+/* link_stat: what the gateways have sent, added up by name, or the greatest of a name in _seconds; false past the last. */
 bool link_stat(const struct link_server *ls, size_t index, struct slice *name, int64_t *value);
 
 #endif

@@ -193,6 +193,7 @@ static void release(struct process *p)
     uv_loop_close(&p->loop);
     cache_free(p->core.cache);
     identity_table_free(p->core.identities);
+    telemetry_release(&p->core.telemetry);
     buf_release(&p->core.scratch);
 }
 
@@ -215,7 +216,7 @@ int main(int argc, char **argv)
     p->core.cache = cache_new((size_t)options.core.cache_size);
     p->core.identities = identity_table_new();
     buf_init(&p->core.scratch, SCRATCH_MAX);
-    p->core.metrics.started_ms = (int64_t)(uv_hrtime() / 1000000);
+    core_start(&p->core);
     if (start(p, &options) != ERR_OK)
         p->status = EXIT_BAD_START;
     else

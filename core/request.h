@@ -13,18 +13,21 @@ struct request {
         *command;         /* the row (of the subcommand, where there is one), once past the gates */
     struct request *body; /* EXEC: the queued commands */
     struct walk *walk;    /* set by the turn when the command walks */
-    uint64_t arrived_ms;  /* monotonic */
+    uint64_t arrived_ns;  /* monotonic */
     uint32_t argc;
     uint32_t size; /* bytes of the payload that it came in */
     bool writes;   /* it, or its body, may change entries */
     bool walks;
-    bool walked;   /* the walk has its answer */
-    bool snapshot; /* its parts need one snapshot that a single statement cannot give */
+    bool walked;     /* the walk has its answer */
+    bool snapshot;   /* its parts need one snapshot that a single statement cannot give */
+    bool ran;        /* in this run of the turn; what follows is of that */
+    uint16_t error;  /* the number of its error (command_stats_code), or 0 */
+    uint64_t own_ns; /* what it took for itself alone (command_stats.h) */
     struct slice argv[];
 };
 
 /* request_new decodes a REQUEST payload; NULL when it is malformed (the link is at fault). */
-struct request *request_new(struct slice payload, uint64_t now_ms);
+struct request *request_new(struct slice payload, uint64_t now_ns);
 void request_free(struct request *r); /* and its body */
 
 /* A list of requests, first in first out. */

@@ -183,10 +183,14 @@ const struct sql_row sql_rows[SQL_ID_COUNT] = {
 
     [SQL_DISCARD_PLANS] = { "discard_plans", "DISCARD PLANS", { 0 } },
 
-    /* $1 rows whose expiry is at least the grace period ago · $2 how many at once */
+    /*
+     * $1 rows whose expiry is at least the grace period ago · $2 how many at once. How many there were, and how many of them
+     * had expired rather than been deleted (ENTRY_OVER).
+     */
     [SQL_PURGE] = { "purge",
-                    "DELETE FROM cofre.entry WHERE (space, key) IN (SELECT space, key FROM cofre.entry"
-                    " WHERE purge_at <= $1 AND expires_at <= $1 ORDER BY purge_at LIMIT $2 FOR UPDATE SKIP LOCKED)",
+                    "WITH gone AS (DELETE FROM cofre.entry WHERE (space, key) IN (SELECT space, key FROM cofre.entry"
+                    " WHERE purge_at <= $1 AND expires_at <= $1 ORDER BY purge_at LIMIT $2 FOR UPDATE SKIP LOCKED)"
+                    " RETURNING expires_at) SELECT count(*), count(CASE WHEN expires_at > 1 THEN 1 END) FROM gone",
                     { PG_INT8, PG_INT8 } },
     /* Looked at, but its TTL was refreshed meanwhile: look again when that is over. */
     [SQL_PURGE_LATER] = { "purge_later",
@@ -212,9 +216,11 @@ const struct sql_row sql_rows[SQL_ID_COUNT] = {
                             "DELETE FROM cofre.writer WHERE seen_at <= $1",
                             { PG_INT8 } },
     [SQL_KEY_COUNTS] = { "key_counts",
-                         "SELECT s.db, count(*), count(e.expires_at) FROM cofre.space AS s"
+                         "SELECT s.keyspace, s.db, count(*), count(e.expires_at),"
+                         " coalesce(avg(e.expires_at - $1), 0)::bigint FROM cofre.space AS s"
                          " JOIN cofre.entry AS e ON e.space = s.id"
-                         " WHERE s.keyspace = '' AND " ALIVE("$1") " GROUP BY s.db ORDER BY s.db",
+                         " WHERE " ALIVE(
+                             "$1") " GROUP BY s.keyspace, s.db ORDER BY s.keyspace, s.db",
                          { PG_INT8 } },
 };
 

@@ -13,6 +13,7 @@
 #include "lanes.h"
 #include "link_server.h"
 #include "turn_cache.h"
+#include "turn_telemetry.h"
 
 enum {
     UNITS_MAX = 2048,             /* commands and transactions of one turn */
@@ -70,8 +71,10 @@ bool turn_add(struct turn *t, struct session *s)
         t->bytes += r->size;
         t->snapshot_units |= r->snapshot;
     }
-    if (t->part_count == 1)
+    if (t->part_count == 1) {
         t->started_ms = uv_now(t->core->loop);
+        turn_telemetry_gather(t);
+    }
     return true;
 }
 
@@ -135,6 +138,7 @@ static void answer(struct turn *t, struct part *p)
     bool state = false;
     for (; answered < p->done; answered++) {
         struct request *r = request_pop(&p->units);
+        turn_telemetry_unit(t, s, r);
         s->commands++;
         state = state || r->command->flags & (CMD_EXEC | CMD_ALONE);
         if (r->command->flags & CMD_EXEC)
@@ -156,7 +160,6 @@ static void count(struct turn *t)
     uint64_t units = 0;
     for (size_t i = 0; i < t->part_count; i++)
         units += t->parts[i].done;
-    m->commands += units;
     if (t->kind == TURN_WRITE) {
         m->turns_write++;
         m->units_write += units;
@@ -177,6 +180,7 @@ static void undo(struct turn *t)
 void turn_settle(struct turn *t)
 {
     count(t);
+    turn_telemetry_settled(t);
     turn_cache_settle(t);
     for (size_t i = 0; i < t->part_count; i++)
         answer(t, &t->parts[i]);
@@ -190,11 +194,15 @@ void turn_fail(struct turn *t, const char *error)
         struct part *p = &t->parts[i];
         struct resp_writer w = { &t->replies, p->session->vars.protocol };
         p->reply_start = buf_len(&t->replies);
-        for (p->done = 0; p->done < p->units.count; p->done++)
+        for (struct request *r = p->units.first; r; r = r->next) {
+            const size_t reply_at = buf_len(&t->replies);
             resp_error(&w, "%s", error);
+            turn_telemetry_refused(t, r, reply_at);
+        }
+        p->done = p->units.count;
         p->reply_len = buf_len(&t->replies) - p->reply_start;
-        t->core->metrics.errors += p->done;
     }
+    t->core->metrics.turns_failed++;
     turn_settle(t);
 }
 
@@ -280,6 +288,7 @@ static void refused(struct turn *t, const char *sqlstate, const char *message)
     t->step = STEP_LOADING; /* whatever was sent is known not to have committed */
     store_use(t->store, t->conn, t->ws, core_now_ms(t->core));
     pg_conn_query(t->conn, SQL_ROLLBACK, NULL, 0, NULL, NULL);
+    turn_telemetry_send(t);
     pg_conn_end_group(t->conn, on_rolled_back, t);
 }
 
@@ -298,6 +307,7 @@ static void on_step(void *arg, enum pg_group_status status, const char *sqlstate
 static void send_step(struct turn *t, enum turn_step step)
 {
     t->step = step;
+    turn_telemetry_send(t);
     pg_conn_end_group(t->conn, on_step, t);
 }
 
@@ -406,6 +416,7 @@ static void next_step(struct turn *t)
     case STEP_COMMITTING:
         t->writer->turn = t->number;
         (void)turn_cache_holds(t);
+        t->times.committed = true;
         settled(t);
         break;
     case STEP_CLOSING:

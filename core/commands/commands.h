@@ -42,7 +42,13 @@ command_fn run_client_help, run_client_id, run_client_info, run_client_list, run
 command_fn run_multi, run_exec, run_discard, run_watch, run_unwatch;
 
 /* server.c, info.c, config.c */
-command_fn run_time, run_info, run_config_get, run_config_help;
+command_fn run_time, run_info, run_config_get, run_config_help, run_config_resetstat,
+    run_config_rewrite, run_config_set;
+
+/* slowlog.c, latency.c */
+command_fn run_slowlog_get, run_slowlog_help, run_slowlog_len, run_slowlog_reset;
+command_fn run_latency_doctor, run_latency_graph, run_latency_help, run_latency_histogram,
+    run_latency_history, run_latency_latest, run_latency_reset;
 
 /* introspection.c */
 command_fn run_command, run_command_count, run_command_docs, run_command_getkeys, run_command_help,

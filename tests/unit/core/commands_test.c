@@ -266,7 +266,7 @@ static void test_info_sections(void **state)
     assert_true(contains(reply, "# Server\r\nredis_version:7.0.15\r\n"));
     assert_true(contains(reply, "\r\ntcp_port:6380\r\n"));
     assert_true(contains(reply, "\r\nkeyspace_misses:1\r\n"));
-    assert_true(contains(reply, "\r\n\r\n# Keyspace\r\ndb0:keys=3,expires=1,avg_ttl=0\r\n"));
+    assert_true(contains(reply, "\r\n\r\n# Keyspace\r\ndb0:keys=3,expires=1,avg_ttl=60000\r\n"));
     assert_true(contains(reply, "\r\ndatabase_state:up\r\n"));
     assert_true(contains(reply, "\r\ngateway_connections:7\r\n"));
     reply = fake_line(f, "INFO keyspace CPU");

@@ -1,0 +1,178 @@
+/*
+ * config_table: the parameters of CONFIG. Those that can be changed take effect at once. The others are there because clients
+ * ask for them, or set them at their start: they say what is true here, and take no other value.
+ */
+#include "commands/config.h"
+#include "commands/info.h"
+#include "core.h"
+#include "telemetry.h"
+
+#include <inttypes.h>
+
+/* --- where values are ------------------------------------------------------------------------- */
+
+#define SETTING(field)                                \
+    static int64_t *where_##field(struct core *core)  \
+    {                                                 \
+        return &core_telemetry(core)->settings.field; \
+    }
+#define OPTION(field)                                 \
+    static int64_t *option_##field(struct core *core) \
+    {                                                 \
+        return &core_changeable(core)->field;         \
+    }
+
+SETTING(slowlog_log_slower_than)
+SETTING(slowlog_max_len)
+SETTING(latency_monitor_threshold)
+SETTING(latency_tracking)
+SETTING(tracking_table_max_keys)
+SETTING(acllog_max_len)
+OPTION(max_key)
+OPTION(max_value)
+OPTION(cache_size)
+OPTION(pool_size)
+OPTION(databases)
+
+/* The gateways decide about these. */
+static void get_maxclients(struct call *call, struct buf *out)
+{
+    buf_printf(out, "%" PRId64, info_gateway_stat(call, "gateway_max_connections"));
+}
+
+static void get_timeout(struct call *call, struct buf *out)
+{
+    buf_printf(out, "%" PRId64, info_gateway_stat(call, "gateway_idle_timeout_seconds"));
+}
+
+static void get_tls_port(struct call *call, struct buf *out)
+{
+    buf_printf(out, "%" PRId64, info_listener_port(call));
+}
+
+static void get_databases(struct call *call, struct buf *out)
+{
+    buf_printf(out, "%" PRId64, *option_databases(call->core));
+}
+
+static void get_pool_size(struct call *call, struct buf *out)
+{
+    buf_printf(out, "%" PRId64, *option_pool_size(call->core));
+}
+
+static void get_cache_size(struct call *call, struct buf *out)
+{
+    buf_printf(out, "%" PRId64, *option_cache_size(call->core));
+}
+
+/* --- rows ------------------------------------------------------------------------------------- */
+
+#define IS(name, kind, value)                                    \
+    {                                                            \
+        (name), (kind), 0, (value), NULL, NULL, 0, 0, NULL, NULL \
+    }
+#define NEVER(name, kind, value)                                               \
+    {                                                                          \
+        (name), (kind), PARAM_IMMUTABLE, (value), NULL, NULL, 0, 0, NULL, NULL \
+    }
+#define PROTECTED(name, value)                                                     \
+    {                                                                              \
+        (name), PARAM_TEXT, PARAM_PROTECTED, (value), NULL, NULL, 0, 0, NULL, NULL \
+    }
+#define ONE_OF(name, value, choices)                                        \
+    {                                                                       \
+        (name), PARAM_CHOICE, 0, (value), NULL, NULL, 0, 0, NULL, (choices) \
+    }
+#define SHOWN(name, kind, get)                                 \
+    {                                                          \
+        (name), (kind), 0, NULL, (get), NULL, 0, 0, NULL, NULL \
+    }
+#define SET(name, kind, where, min, max)                                              \
+    {                                                                                 \
+        (name), (kind), PARAM_SETTABLE, NULL, NULL, (where), (min), (max), NULL, NULL \
+    }
+#define FORM(name, get, set)                                                     \
+    {                                                                            \
+        (name), PARAM_TEXT, PARAM_SETTABLE, NULL, (get), NULL, 0, 0, (set), NULL \
+    }
+
+#define POLICIES \
+    "volatile-lru, volatile-lfu, volatile-random, volatile-ttl, allkeys-lru, allkeys-lfu, allkeys-random, noeviction"
+
+enum { VALUE_LARGEST = 64 * 1024 * 1024, KEY_LARGEST = 2600 };
+
+/* clang-format off */
+
+const struct parameter config_parameters[] = {
+    SET("acllog-max-len", PARAM_NUMBER, where_acllog_max_len, 0, INT64_MAX),
+    IS("activedefrag", PARAM_BOOL, "no"),
+    ONE_OF("appendfsync", "always", "everysec, always, no"), /* a reply means that it is stored */
+    IS("appendonly", PARAM_BOOL, "yes"),
+    IS("auto-aof-rewrite-percentage", PARAM_NUMBER, "0"),
+    IS("bind", PARAM_TEXT, ""),
+    FORM("client-output-buffer-limit", get_output_limits, set_output_limits),
+    NEVER("cluster-enabled", PARAM_BOOL, "no"),
+    { "cofre-cache-size", PARAM_BYTES, PARAM_SETTABLE, NULL, get_cache_size, NULL, 0, 0, set_cache_size, NULL },
+    { "cofre-log-level", PARAM_CHOICE, PARAM_SETTABLE, NULL, get_cofre_loglevel, NULL, 0, 0, set_cofre_loglevel,
+      "debug, info, warning, error" },
+    SET("cofre-max-key", PARAM_BYTES, option_max_key, 1, KEY_LARGEST),
+    SET("cofre-max-value", PARAM_BYTES, option_max_value, 1, VALUE_LARGEST),
+    SHOWN("cofre-pool-size", PARAM_NUMBER, get_pool_size),
+    FORM("cofre-store-timeout", get_store_timeout, set_store_timeout), /* seconds */
+    NEVER("daemonize", PARAM_BOOL, "no"),
+    { "databases", PARAM_NUMBER, PARAM_IMMUTABLE, NULL, get_databases, NULL, 0, 0, NULL, NULL },
+    PROTECTED("dbfilename", ""),
+    PROTECTED("dir", ""),
+    IS("dynamic-hz", PARAM_BOOL, "no"),
+    NEVER("enable-debug-command", PARAM_TEXT, "no"),
+    NEVER("enable-module-command", PARAM_TEXT, "no"),
+    NEVER("enable-protected-configs", PARAM_TEXT, "no"),
+    IS("hz", PARAM_NUMBER, "10"),
+    NEVER("io-threads", PARAM_NUMBER, "1"),
+    SET("latency-monitor-threshold", PARAM_NUMBER, where_latency_monitor_threshold, 0, INT64_MAX),
+    SET("latency-tracking", PARAM_BOOL, where_latency_tracking, 0, 1),
+    FORM("latency-tracking-info-percentiles", get_percentiles, set_percentiles),
+    /* Deleted rows are always collected later, by the purge. */
+    IS("lazyfree-lazy-eviction", PARAM_BOOL, "yes"),
+    IS("lazyfree-lazy-expire", PARAM_BOOL, "yes"),
+    IS("lazyfree-lazy-server-del", PARAM_BOOL, "yes"),
+    IS("lazyfree-lazy-user-del", PARAM_BOOL, "yes"),
+    IS("lazyfree-lazy-user-flush", PARAM_BOOL, "yes"),
+    NEVER("logfile", PARAM_TEXT, ""), /* standard error */
+    { "loglevel", PARAM_CHOICE, PARAM_SETTABLE, NULL, get_loglevel, NULL, 0, 0, set_loglevel,
+      "debug, verbose, notice, warning" },
+    IS("lua-time-limit", PARAM_NUMBER, "5000"),
+    IS("masterauth", PARAM_TEXT, ""),
+    IS("masteruser", PARAM_TEXT, ""),
+    SHOWN("maxclients", PARAM_NUMBER, get_maxclients),
+    IS("maxmemory", PARAM_BYTES, "0"), /* nothing is ever dropped to save memory */
+    IS("maxmemory-clients", PARAM_TEXT, "0"),
+    ONE_OF("maxmemory-policy", "noeviction", POLICIES),
+    IS("maxmemory-samples", PARAM_NUMBER, "5"),
+    IS("min-replicas-to-write", PARAM_NUMBER, "0"),
+    IS("min-slaves-to-write", PARAM_NUMBER, "0"),
+    FORM("notify-keyspace-events", get_keyspace_events, set_keyspace_events),
+    NEVER("pidfile", PARAM_TEXT, ""),
+    IS("port", PARAM_NUMBER, "0"), /* no plaintext listener */
+    IS("protected-mode", PARAM_BOOL, "yes"),
+    SET("proto-max-bulk-len", PARAM_BYTES, option_max_value, 1, VALUE_LARGEST),
+    IS("replicaof", PARAM_TEXT, ""),
+    IS("requirepass", PARAM_TEXT, ""), /* certificates say who a client is */
+    IS("save", PARAM_TEXT, ""),
+    IS("slaveof", PARAM_TEXT, ""),
+    SET("slowlog-log-slower-than", PARAM_NUMBER, where_slowlog_log_slower_than, -1, INT64_MAX),
+    SET("slowlog-max-len", PARAM_NUMBER, where_slowlog_max_len, 0, INT64_MAX),
+    IS("stop-writes-on-bgsave-error", PARAM_BOOL, "yes"),
+    NEVER("supervised", PARAM_TEXT, "no"),
+    NEVER("syslog-enabled", PARAM_BOOL, "no"),
+    SHOWN("timeout", PARAM_NUMBER, get_timeout),
+    ONE_OF("tls-auth-clients", "yes", "no, yes, optional"),
+    SHOWN("tls-port", PARAM_NUMBER, get_tls_port),
+    IS("tls-protocols", PARAM_TEXT, "TLSv1.2 TLSv1.3"),
+    SET("tracking-table-max-keys", PARAM_NUMBER, where_tracking_table_max_keys, 0, INT64_MAX),
+    NEVER("unixsocket", PARAM_TEXT, ""),
+};
+
+/* clang-format on */
+
+const size_t config_parameter_count = ARRAY_SIZE(config_parameters);
