@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "turn_audit.h"
 #include "turn_telemetry.h"
 
 /* --- needs --------------------------------------------------------------------------------- */
@@ -154,7 +155,9 @@ static void run_command(struct turn *t, struct session *s, struct request *r)
     struct call call = make_call(t, s, r, &s->vars);
     call.reply = &writer;
     const size_t reply_at = buf_len(&t->replies);
+    turn_audit_begin(t, r);
     r->command->run(&call);
+    turn_audit_ran(t);
     turn_telemetry_ran(t, r, reply_at);
 }
 

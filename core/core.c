@@ -107,6 +107,11 @@ struct cache_figures core_cache(const struct core *core)
     return cache_figures(core->cache);
 }
 
+struct audit_figures core_audit(const struct core *core)
+{
+    return audit_figures(core->audit);
+}
+
 int64_t core_now_ms(const struct core *core)
 {
     return (int64_t)(uv_hrtime() / 1000000) + core->clock_offset;

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "cache.h"
 
+struct audit_figures;
 struct core;
 struct session;
 struct telemetry;
@@ -21,6 +22,9 @@ struct core_options {
     int64_t store_timeout_ms;
     const char *socket_path;
     const char *config_file; /* --config, or NULL */
+    const char *audit;       /* --audit, as a word */
+    const char *audit_file;  /* or NULL */
+    bool audit_required, audit_writes;
 };
 const struct core_options *core_options(const struct core *core);
 /* core_changeable: the same, for CONFIG SET; core_changed puts into effect what was set there and in core_telemetry's settings. */
@@ -63,6 +67,7 @@ void core_reset_metrics(struct core *core);
 const char *core_database_state(const struct core *core);
 struct slice core_database_version(const struct core *core); /* PostgreSQL's server_version */
 struct cache_figures core_cache(const struct core *core);
+struct audit_figures core_audit(const struct core *core);
 int64_t core_now_ms(const struct core *core); /* unix ms on the database's clock */
 int64_t core_uptime_ms(const struct core *core);
 

@@ -6,6 +6,7 @@
 
 #include <uv.h>
 
+#include "audit.h"
 #include "core.h"
 #include "identity.h"
 #include "telemetry.h"
@@ -20,6 +21,7 @@ struct core {
     struct core_options options;
     struct core_metrics metrics;
     struct telemetry telemetry;
+    struct audit *audit; /* NULL: there is none */
     uint64_t started_ms; /* monotonic */
     uint64_t ticks;
     struct identity_table *identities;

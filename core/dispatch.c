@@ -8,6 +8,8 @@
 #include "lanes.h"
 #include "link_server.h"
 
+#define NOT_RECORDED "MISCONF the audit log cannot be written, and so no key either: %s"
+
 enum verdict {
     DONE, /* answered, queued, or made a unit: off the queue */
     WAIT, /* units must come back first */
@@ -72,6 +74,7 @@ static void count_call(struct session *s, const struct request *r, uint64_t bega
         .now_ms = (int64_t)(now / 1000000) + s->core->clock_offset,
     };
     telemetry_call(&s->core->telemetry, s, &call);
+    audit_call(s, r->command, r->argv, r->argc, call.error != 0);
 }
 
 static void run_at_once(struct session *s, struct request *r)
@@ -132,6 +135,15 @@ static bool argument_too_long(const struct session *s, const struct request *r,
     return false;
 }
 
+/* not_recorded: what cannot be recorded must not be done, if the administrator wants it so. */
+static bool not_recorded(const struct session *s, bool writes, struct resp_writer *w)
+{
+    const char *why = writes ? audit_blocks(s->core->audit) : NULL;
+    if (why)
+        resp_error(w, "MISCONF the audit log cannot be written (%s) and writes are refused", why);
+    return why != NULL;
+}
+
 static bool too_long(const struct session *s, const struct request *r, struct resp_writer *w)
 {
     return key_too_long(s, r, w) || argument_too_long(s, r, w);
@@ -167,20 +179,38 @@ static void take_body(struct session *s, struct request *r)
     s->multi = NULL;
 }
 
+static bool queued_writes(const struct session *s)
+{
+    const struct request *b = s->multi->queued.first;
+    while (b && !b->writes)
+        b = b->next;
+    return b != NULL;
+}
+
+/* abort_multi answers an EXEC that will not be; the reason is in the scratch buffer. */
+static void abort_multi(struct session *s, struct request *r)
+{
+    session_discard_multi(s);
+    count_call(s, r, uv_hrtime());
+    send_reply(s);
+    link_publish_state(s);
+    drop_request(s);
+}
+
 static enum verdict exec(struct session *s, struct request *r)
 {
     if (s->units.count)
         return WAIT;
+    struct resp_writer w = begin_reply(s);
+    const char *blocked = s->multi && queued_writes(s) ? audit_blocks(s->core->audit) : NULL;
     if (s->multi == NULL) {
         run_at_once(s, r); /* EXEC without MULTI */
     } else if (s->multi->failed) {
-        session_discard_multi(s);
-        struct resp_writer w = begin_reply(s);
         resp_error(&w, "EXECABORT Transaction discarded because of previous errors.");
-        count_call(s, r, uv_hrtime());
-        send_reply(s);
-        link_publish_state(s);
-        drop_request(s);
+        abort_multi(s, r);
+    } else if (blocked) {
+        resp_error(&w, "EXECABORT Transaction discarded because of: " NOT_RECORDED, blocked);
+        abort_multi(s, r);
     } else {
         take_body(s, r);
         make_unit(s, r);
@@ -206,7 +236,8 @@ static enum verdict admit(struct session *s, struct request *r)
 {
     struct resp_writer w = begin_reply(s);
     r->command = command_resolve(r->argv, r->argc, &w);
-    if (r->command == NULL || too_long(s, r, &w))
+    if (r->command == NULL || too_long(s, r, &w) ||
+        not_recorded(s, r->command->flags & CMD_WRITE, &w))
         return s->units.count ? WAIT : refuse(s);
     r->writes = r->command->flags & CMD_WRITE;
     r->walks = r->command->walk != NULL;

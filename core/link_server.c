@@ -146,9 +146,10 @@ static void pump_remove(struct link *l, struct session *s)
 }
 
 /* detach makes a session gone: it gets no more frames, and is freed once it has nothing left to run. */
-static void detach(struct session *s)
+static void detach(struct session *s, struct slice why)
 {
     struct link *l = s->link;
+    audit_disconnect(s, why);
     pump_remove(l, s);
     remove_from_table(l, s);
     s->link = NULL;
@@ -264,7 +265,53 @@ void link_close_session(struct session *s, const char *why)
     if (s->link == NULL)
         return;
     write_close(s->link, s->wire_id, why);
-    detach(s);
+    detach(s, slice_of(why));
+}
+
+/* --- clients that do not read (client-output-buffer-limit) ------------------------------------------- */
+
+/* over_limit: too much waits for the client, or for too long. Who subscribes is of another class than the others. */
+static bool over_limit(struct session *s, const struct output_limit *limit, uint64_t now_ms)
+{
+    const int64_t waits = (int64_t)buf_len(&s->out);
+    if (limit->hard > 0 && waits > limit->hard)
+        return true;
+    if (limit->soft == 0 || waits <= limit->soft) {
+        s->over_since_ms = 0;
+        return false;
+    }
+    if (s->over_since_ms == 0)
+        s->over_since_ms = now_ms;
+    return now_ms - s->over_since_ms >= (uint64_t)limit->seconds * 1000;
+}
+
+static size_t ring_length(const struct link *l)
+{
+    size_t n = 0;
+    const struct session *s = l->pump;
+    for (; s && (n == 0 || s != l->pump); s = s->pump_next)
+        n++;
+    return n;
+}
+
+/* cut_off looks at all clients that replies wait for; closing one takes no other off the ring. */
+static void cut_off(struct link *l)
+{
+    const struct output_limit *limit =
+        &l->server->core->telemetry.settings.output_limits[CLASS_NORMAL];
+    if (limit->hard == 0 && limit->soft == 0)
+        return;
+    struct session *s = l->pump;
+    for (size_t left = ring_length(l); left > 0; left--) {
+        struct session *next = s->pump_next;
+        if (over_limit(s, limit, uv_now(l->server->core->loop))) {
+            log_event(LOG_WARNING, "a client that does not read is cut off",
+                      LF_INT("session", s->id), LF_SLICE("identity", s->identity->name),
+                      LF_INT("bytes", buf_len(&s->out)));
+            link_close_session(s, "it does not read its replies (client-output-buffer-limit)");
+        }
+        s = next;
+    }
 }
 
 /* --- frames ------------------------------------------------------------------------------------------- */
@@ -290,6 +337,12 @@ static const char *on_hello(struct link *l, const struct frame *f)
     return NULL;
 }
 
+static void refuse_session(struct session *s, const char *why)
+{
+    audit_refused(s, why);
+    link_close_session(s, why);
+}
+
 static const char *on_open(struct link *l, const struct frame *f)
 {
     struct frame_open open;
@@ -300,8 +353,9 @@ static const char *on_open(struct link *l, const struct frame *f)
     struct session *s = session_new(l->server->core, l, f->session, &open);
     core_add_session(l->server->core, s);
     add_to_table(l, s);
+    audit_connect(s);
     if (!session_restore(s, open.state))
-        link_close_session(s, "its state cannot be restored");
+        refuse_session(s, "its state cannot be restored");
     return NULL;
 }
 
@@ -313,7 +367,7 @@ static const char *on_close(struct link *l, const struct frame *f)
     }
     struct session *s = find_session(l, f->session);
     if (s)
-        detach(s);
+        detach(s, f->payload);
     return NULL;
 }
 
@@ -487,7 +541,7 @@ static void close_link(struct link *l, const char *why)
     *at = l->next;
     for (size_t i = 0; i < l->table_size; i++)
         while (l->table[i])
-            detach(l->table[i]);
+            detach(l->table[i], slice_of(why));
     uv_close((uv_handle_t *)&l->pipe, free_link);
 }
 
@@ -534,6 +588,7 @@ static void flush_later(struct link *l)
 /* As long as the socket takes everything, nothing would wake us for the replies that wait: go on at once. */
 static void flush(struct link *l)
 {
+    cut_off(l);
     do {
         pump_link(l);
         if (l->write_busy || buf_len(&l->out) == 0)
@@ -572,6 +627,7 @@ static bool peer_allowed(const struct link *l)
         return true;
     log_event(LOG_WARNING, "refused a process that is not the gateway", LF_INT("uid", peer.uid),
               LF_INT("pid", peer.pid), LF_INT("gateway_uid", l->server->gateway_uid));
+    audit_stranger(l->server->core, peer.uid, peer.pid);
     return false;
 }
 
@@ -679,13 +735,18 @@ void link_server_stop(struct link_server *ls)
         write_close(l, 0, "the core stops");
 }
 
+void link_server_close(struct link_server *ls)
+{
+    while (ls->links)
+        close_link(ls->links, "the core stops");
+}
+
 void link_server_free(struct link_server *ls)
 {
     if (ls == NULL)
         return;
     link_server_stop(ls);
-    while (ls->links)
-        close_link(ls->links, "the core stops");
+    link_server_close(ls);
     free(ls);
 }
 

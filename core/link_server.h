@@ -24,6 +24,8 @@ MUST_CHECK enum err link_server_new(struct core *core, const char *path, uid_t g
                                     char *why, size_t why_size, struct link_server **out);
 /* link_server_stop takes no new links and tells the gateways to send no more requests; replies still leave. */
 void link_server_stop(struct link_server *ls);
+/* link_server_close ends the links and with them all sessions. */
+void link_server_close(struct link_server *ls);
 void link_server_free(
     struct link_server *ls); /* closes everything; run the loop once more before closing it */
 void link_server_flush(

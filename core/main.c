@@ -26,8 +26,10 @@ struct process {
     uv_prepare_t prepare;
     uv_signal_t sigterm;
     uv_signal_t sigint;
+    uv_signal_t sighup;
     uv_timer_t deadline;
     bool stopping;
+    bool closed; /* stopping, and the links are closed: only the audit log is left to write */
     int status;
 };
 
@@ -46,22 +48,43 @@ static void on_signal(uv_signal_t *handle, int signum)
     if (p->stopping)
         return;
     p->stopping = true;
-    log_event(LOG_INFO, "stopping", LF_STR("signal", signum == SIGINT ? "SIGINT" : "SIGTERM"));
+    const char *name = signum == SIGINT ? "SIGINT" : "SIGTERM";
+    log_event(LOG_INFO, "stopping", LF_STR("signal", name));
+    audit_stop(&p->core, name);
     link_server_stop(p->core.links);
     uv_timer_start(&p->deadline, on_deadline, STOP_AFTER_MS, 0);
     uv_stop(&p->loop);
 }
 
-static bool finished(const struct process *p)
+static void on_hangup(uv_signal_t *handle, int signum)
 {
-    return p->stopping && !lanes_busy(p->core.lanes) && link_server_idle(p->core.links);
+    struct process *p = handle->data;
+    (void)signum;
+    audit_reopen(p->core.audit);
 }
 
+static bool finished(const struct process *p)
+{
+    return p->closed && audit_idle(p->core.audit);
+}
+
+/* close_when_idle: every reply has left; the ends of the sessions are still recorded. */
+static void close_when_idle(struct process *p)
+{
+    if (!p->stopping || p->closed || lanes_busy(p->core.lanes) || !link_server_idle(p->core.links))
+        return;
+    p->closed = true;
+    link_server_close(p->core.links);
+}
+
+/* What a reply tells of is recorded before the reply leaves. */
 static void on_prepare(uv_prepare_t *handle)
 {
     struct process *p = handle->data;
     lanes_run(p->core.lanes);
+    audit_flush(p->core.audit);
     link_server_flush(p->core.links);
+    close_when_idle(p);
     if (finished(p))
         uv_stop(&p->loop);
 }
@@ -129,11 +152,13 @@ static void init_loop(struct process *p)
     uv_prepare_init(&p->loop, &p->prepare);
     uv_signal_init(&p->loop, &p->sigterm);
     uv_signal_init(&p->loop, &p->sigint);
+    uv_signal_init(&p->loop, &p->sighup);
     uv_timer_init(&p->loop, &p->deadline);
-    p->prepare.data = p->sigterm.data = p->sigint.data = p->deadline.data = p;
+    p->prepare.data = p->sigterm.data = p->sigint.data = p->sighup.data = p->deadline.data = p;
     uv_prepare_start(&p->prepare, on_prepare);
     uv_signal_start(&p->sigterm, on_signal, SIGTERM);
     uv_signal_start(&p->sigint, on_signal, SIGINT);
+    uv_signal_start(&p->sighup, on_hangup, SIGHUP);
     p->core.loop = &p->loop;
 }
 
@@ -151,6 +176,10 @@ static enum err start(struct process *p, const struct options *o)
             o->gateway_user, LINK_NOBODY);
         return ERR_REFUSED;
     }
+    if (audit_new(&p->core, &o->audit, why, sizeof(why), &p->core.audit) != ERR_OK) {
+        fprintf(stderr, "cofre-core: %s\n", why);
+        return ERR_INVALID;
+    }
     const struct lanes_events events = { on_database_ready, on_database_fatal, p };
     if (lanes_new(&p->core, o->database, &events, why, sizeof(why), &p->core.lanes) != ERR_OK) {
         fprintf(stderr, "cofre-core: --database: %s\n", why);
@@ -162,6 +191,7 @@ static enum err start(struct process *p, const struct options *o)
         fprintf(stderr, "cofre-core: %s\n", why);
         return ERR_INVALID;
     }
+    audit_start(&p->core);
     lanes_start(p->core.lanes);
     return ERR_OK;
 }
@@ -187,6 +217,7 @@ static void release(struct process *p)
     link_server_free(p->core.links);
     expiry_free(p->core.expiry);
     lanes_free(p->core.lanes);
+    audit_free(p->core.audit);
     uv_close((uv_handle_t *)&p->prepare, NULL);
     uv_walk(&p->loop, close_handle, NULL);
     uv_run(&p->loop, UV_RUN_DEFAULT);

@@ -46,18 +46,18 @@ static enum err check_encoding(PGconn *pg)
     return ERR_INVALID;
 }
 
-/* A schema of a later release is left alone. */
+/* A schema of a later release is left alone; an earlier one is brought up to date by the statements that make one. */
 static enum err check_version(PGconn *pg)
 {
     PGresult *r = PQexec(pg, "SELECT version FROM cofre.schema");
     const bool known = PQresultStatus(r) == PGRES_TUPLES_OK && PQntuples(r) == 1;
     const long version = known ? strtol(PQgetvalue(r, 0, 0), NULL, 10) : SQL_SCHEMA_VERSION;
     PQclear(r);
-    if (version == SQL_SCHEMA_VERSION)
+    if (version <= SQL_SCHEMA_VERSION)
         return ERR_OK;
     fprintf(
         stderr,
-        "cofre-core: the database has a cofre schema of version %ld; this cofre-core knows version %d alone\n",
+        "cofre-core: the database has a cofre schema of version %ld; this cofre-core knows versions up to %d\n",
         version, SQL_SCHEMA_VERSION);
     return ERR_INVALID;
 }

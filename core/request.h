@@ -23,6 +23,7 @@ struct request {
     bool ran;        /* in this run of the turn; what follows is of that */
     uint16_t error;  /* the number of its error (command_stats_code), or 0 */
     uint64_t own_ns; /* what it took for itself alone (command_stats.h) */
+    struct written_key *written; /* what it wrote, where that is recorded (turn_audit.h) */
     struct slice argv[];
 };
 

@@ -72,6 +72,8 @@ struct session {
     struct buf out;        /* replies that wait for credit */
     uint32_t out_answered; /* requests that they complete */
     int64_t credit;        /* reply bytes that the gateway will still take */
+    uint64_t
+        over_since_ms; /* monotonic: since when more waits than the soft limit allows; 0: it does not */
 
     int64_t opened_ms; /* unix ms */
     uint64_t last_ms;  /* monotonic, of the last request */

@@ -222,6 +222,12 @@ const struct sql_row sql_rows[SQL_ID_COUNT] = {
                          " WHERE " ALIVE(
                              "$1") " GROUP BY s.keyspace, s.db ORDER BY s.keyspace, s.db",
                          { PG_INT8 } },
+
+    /* $1 this process · $2 numbers · $3 times · $4 events · $5 records. A batch that is sent twice is there once. */
+    [SQL_AUDIT] = { "audit",
+                    "INSERT INTO cofre.audit (core, number, at, event, record)"
+                    " SELECT $1, unnest($2), unnest($3), unnest($4), unnest($5) ON CONFLICT DO NOTHING",
+                    { PG_INT8, PG_INT8_ARRAY, PG_INT8_ARRAY, PG_TEXT_ARRAY, PG_TEXT_ARRAY } },
 };
 
 const char *const sql_schema =
@@ -246,7 +252,13 @@ const char *const sql_schema =
     "CREATE INDEX IF NOT EXISTS entry_purge ON cofre.entry (purge_at) WHERE purge_at IS NOT NULL;"
     "INSERT INTO cofre.space (keyspace, db) SELECT '', n FROM generate_series(0, 15) AS n"
     " ON CONFLICT (keyspace, db) DO NOTHING;"
-    "INSERT INTO cofre.schema (version) SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM cofre.schema);";
+    /* from version 2 on: the audit log, one record of JSON a row */
+    "CREATE TABLE IF NOT EXISTS cofre.audit ("
+    " core bigint NOT NULL, number bigint NOT NULL, at bigint NOT NULL, event text NOT NULL,"
+    " record text NOT NULL, PRIMARY KEY (core, number));"
+    "CREATE INDEX IF NOT EXISTS audit_at ON cofre.audit (at);"
+    "INSERT INTO cofre.schema (version) SELECT 2 WHERE NOT EXISTS (SELECT 1 FROM cofre.schema);"
+    "UPDATE cofre.schema SET version = 2;";
 
 const char *const sql_schema_tuning[] = {
     /* Room on each page for the next version of a row, so that updates stay HOT. */

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 enum {
-    SQL_SCHEMA_VERSION = 1,
+    SQL_SCHEMA_VERSION = 2,
     SQL_MAX_PARAMS = 13,
 };
 
@@ -46,6 +46,7 @@ enum sql_id {
     SQL_WRITER_SEEN,
     SQL_PURGE_WRITERS,
     SQL_KEY_COUNTS,
+    SQL_AUDIT,
     SQL_ID_COUNT,
 };
 

@@ -12,6 +12,7 @@
 #include "dispatch.h"
 #include "lanes.h"
 #include "link_server.h"
+#include "turn_audit.h"
 #include "turn_cache.h"
 #include "turn_telemetry.h"
 
@@ -139,6 +140,7 @@ static void answer(struct turn *t, struct part *p)
     for (; answered < p->done; answered++) {
         struct request *r = request_pop(&p->units);
         turn_telemetry_unit(t, s, r);
+        turn_audit_unit(s, r);
         s->commands++;
         state = state || r->command->flags & (CMD_EXEC | CMD_ALONE);
         if (r->command->flags & CMD_EXEC)

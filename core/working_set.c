@@ -34,6 +34,8 @@ struct working_set {
     int32_t identity;
     void (*observer)(void *arg, struct entry *e);
     void *observer_arg;
+    void (*on_write)(void *arg, struct entry *e);
+    void *on_write_arg;
 
     /* The arena: [bytes, at) given out · [at, end) free, of chunks' first; spare: for the next turns. */
     uint8_t *at;
@@ -235,6 +237,12 @@ void ws_observe(struct working_set *ws, void (*fn)(void *arg, struct entry *e), 
     ws->observer_arg = arg;
 }
 
+void ws_on_write(struct working_set *ws, void (*fn)(void *arg, struct entry *e), void *arg)
+{
+    ws->on_write = fn;
+    ws->on_write_arg = arg;
+}
+
 struct entry *ws_entry(struct working_set *ws, uint32_t db, struct slice key)
 {
     return find_slot(ws, hash_key(ws, db, key), db, key);
@@ -271,6 +279,9 @@ struct entry *ws_find(struct working_set *ws, uint32_t db, struct slice key)
 
 static void touch(struct working_set *ws, struct entry *e)
 {
+    if (ws->on_write != NULL) {
+        ws->on_write(ws->on_write_arg, e);
+    }
     e->dirty = true;
     e->modified_at = ws->now_ms;
     e->modified_by = ws->identity;

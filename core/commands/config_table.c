@@ -65,6 +65,27 @@ static void get_cache_size(struct call *call, struct buf *out)
     buf_printf(out, "%" PRId64, *option_cache_size(call->core));
 }
 
+static void get_audit(struct call *call, struct buf *out)
+{
+    buf_printf(out, "%s", core_options(call->core)->audit);
+}
+
+static void get_audit_file(struct call *call, struct buf *out)
+{
+    const char *file = core_options(call->core)->audit_file;
+    buf_printf(out, "%s", file != NULL ? file : "");
+}
+
+static void get_audit_required(struct call *call, struct buf *out)
+{
+    buf_printf(out, "%s", core_options(call->core)->audit_required ? "yes" : "no");
+}
+
+static void get_audit_writes(struct call *call, struct buf *out)
+{
+    buf_printf(out, "%s", core_options(call->core)->audit_writes ? "yes" : "no");
+}
+
 /* --- rows ------------------------------------------------------------------------------------- */
 
 #define IS(name, kind, value)                                    \
@@ -112,6 +133,10 @@ const struct parameter config_parameters[] = {
     IS("bind", PARAM_TEXT, ""),
     FORM("client-output-buffer-limit", get_output_limits, set_output_limits),
     NEVER("cluster-enabled", PARAM_BOOL, "no"),
+    SHOWN("cofre-audit", PARAM_TEXT, get_audit), /* whoever is recorded cannot change what is */
+    SHOWN("cofre-audit-file", PARAM_TEXT, get_audit_file),
+    SHOWN("cofre-audit-required", PARAM_BOOL, get_audit_required),
+    SHOWN("cofre-audit-writes", PARAM_BOOL, get_audit_writes),
     { "cofre-cache-size", PARAM_BYTES, PARAM_SETTABLE, NULL, get_cache_size, NULL, 0, 0, set_cache_size, NULL },
     { "cofre-log-level", PARAM_CHOICE, PARAM_SETTABLE, NULL, get_cofre_loglevel, NULL, 0, 0, set_cofre_loglevel,
       "debug, info, warning, error" },

@@ -3,6 +3,7 @@
  * PostgreSQL.
  */
 #include "commands/info.h"
+#include "audit.h"
 #include "core.h"
 #include "telemetry.h"
 
@@ -13,6 +14,7 @@ void info_cofre(struct call *call, struct buf *out)
     const struct core_options *o = core_options(call->core);
     const struct core_metrics *m = core_metrics(call->core);
     const struct cache_figures cache = core_cache(call->core);
+    const struct audit_figures audit = core_audit(call->core);
     info_text(out, "cofre_version", COFRE_VERSION);
     info_number(out, "max_key", (uint64_t)o->max_key);
     info_number(out, "max_value", (uint64_t)o->max_value);
@@ -24,6 +26,10 @@ void info_cofre(struct call *call, struct buf *out)
     info_number(out, "cache_hits", cache.hits);
     info_number(out, "cache_misses", cache.misses);
     info_number(out, "cache_forgotten", cache.forgotten);
+    info_text(out, "audit_state", audit.state);
+    info_number(out, "audit_records_written", audit.written);
+    info_number(out, "audit_records_waiting", audit.waiting);
+    info_number(out, "audit_records_lost", audit.lost);
 }
 
 /* --- TLS -------------------------------------------------------------------------------------- */

@@ -3,6 +3,7 @@
  * is dispatch's.
  */
 #include "commands_fake.h"
+#include "audit.h"
 #include "telemetry.h"
 
 #include <stdlib.h>
@@ -46,6 +47,12 @@ const struct core_options *core_options(const struct core *core)
 struct core_metrics *core_metrics(struct core *core)
 {
     return &core->metrics;
+}
+
+struct audit_figures core_audit(const struct core *core)
+{
+    (void)core;
+    return (struct audit_figures){ .state = "off" };
 }
 
 struct core_options *core_changeable(struct core *core)
@@ -259,7 +266,12 @@ struct fake *fake_new(void)
     f->memory = working_set_new(1);
     buf_init(&f->reply, SIZE_MAX / 2);
     f->core = (struct core){
-        .options = { .max_key = 2000, .max_value = 16 << 20, .databases = 16, .pool_size = 4 },
+        .options = { .max_key = 2000,
+                     .max_value = 16 << 20,
+                     .databases = 16,
+                     .pool_size = 4,
+                     .store_timeout_ms = 15000,
+                     .audit = "none" },
         .session = &f->session,
     };
     telemetry_init(&f->core.telemetry);
