@@ -45,7 +45,7 @@ uint64_t histogram_percentile(const struct histogram *h, double percent)
 {
     if (h->count == 0)
         return 0;
-    const double share = percent / 100 * (double)h->count;
+    const double share = percent / 100 * (double)h->count * (1 - 1e-12); /* 99.9 is a little more */
     uint64_t seen = 0;
     size_t i = 0;
     while (i < HISTOGRAM_BUCKETS - 1) {
