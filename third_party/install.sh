@@ -22,7 +22,7 @@ readonly boringssl=$out/boringssl
 
 readonly packages=(build-essential cmake ninja-build pkg-config xz-utils debian-archive-keyring openssl
     libuv1-dev libpq-dev postgresql libedit-dev libcmocka-dev)
-readonly test_packages=(redis-tools redis-server python3 python3-redis python3-pytest clang llvm libclang-rt-14-dev
+readonly test_packages=(redis-tools redis-server prometheus-redis-exporter python3 python3-redis python3-pytest clang llvm libclang-rt-14-dev
     clang-format clang-tidy cppcheck shellcheck)
 
 readonly source_package=android-platform-external-boringssl

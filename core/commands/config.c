@@ -78,10 +78,10 @@ static const struct parameter *find(struct slice name)
     return NULL;
 }
 
-static void reply_failed(struct call *call, const struct parameter *p, const char *why)
+static void reply_failed(struct call *call, struct slice name, const char *why)
 {
-    resp_error(call->reply, "ERR CONFIG SET failed (possibly related to argument '%s') - %s",
-               p->name, why);
+    resp_error(call->reply, "ERR CONFIG SET failed (possibly related to argument '%.*s') - %s",
+               (int)name.len, (const char *)name.p, why);
 }
 
 /* names_ok is the first pass, over the names alone: known, may be set, none twice. */
@@ -104,7 +104,7 @@ static bool names_ok(struct call *call)
             why = find(call->argv[before]) == p ? "duplicate parameter" : NULL;
         }
         if (why != NULL) {
-            reply_failed(call, p, why);
+            reply_failed(call, call->argv[i], why); /* as it was spelled */
             return false;
         }
     }
@@ -203,7 +203,7 @@ static bool value_ok(struct call *call, const struct parameter *p, struct slice 
         error = p->set(call->core, value, false);
     }
     if (error != NULL) {
-        reply_failed(call, p, error);
+        reply_failed(call, slice_of(p->name), error);
     }
     return error == NULL;
 }

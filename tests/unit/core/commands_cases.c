@@ -782,7 +782,7 @@ const struct command_case redis_cases[] = {
     { "CONFIG SET slowlog-max-len 1 nope 3", R("-ERR Unknown option or number of arguments for CONFIG SET - 'nope'\r\n"), SAME },
     { "CONFIG SET maxmemory x", R("-ERR CONFIG SET failed (possibly related to argument 'maxmemory') - argument must be a memory value\r\n"), SAME },
     { "CONFIG SET maxmemory 1mb maxmemory 2mb", R("-ERR CONFIG SET failed (possibly related to argument 'maxmemory') - duplicate parameter\r\n"), SAME },
-    { "CONFIG SET maxmemory 0 MAXMEMORY 0", R("-ERR CONFIG SET failed (possibly related to argument 'maxmemory') - duplicate parameter\r\n"), SAME },
+    { "CONFIG SET maxmemory 0 MAXMEMORY 0", R("-ERR CONFIG SET failed (possibly related to argument 'MAXMEMORY') - duplicate parameter\r\n"), SAME },
     { "CONFIG SET maxmemory 0 daemonize no", R("-ERR CONFIG SET failed (possibly related to argument 'daemonize') - can't set immutable config\r\n"), SAME },
     { "CONFIG SET databases 3", R("-ERR CONFIG SET failed (possibly related to argument 'databases') - can't set immutable config\r\n"), SAME },
     { "CONFIG SET dir /nope", R("-ERR CONFIG SET failed (possibly related to argument 'dir') - can't set protected config\r\n"), SAME },
