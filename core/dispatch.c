@@ -140,7 +140,7 @@ static bool not_recorded(const struct session *s, bool writes, struct resp_write
 {
     const char *why = writes ? audit_blocks(s->core->audit) : NULL;
     if (why)
-        resp_error(w, "MISCONF the audit log cannot be written (%s) and writes are refused", why);
+        resp_error(w, NOT_RECORDED, why);
     return why != NULL;
 }
 

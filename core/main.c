@@ -239,6 +239,7 @@ int main(int argc, char **argv)
         return pg_schema_create(options.database) == ERR_OK ? EXIT_SUCCESS : EXIT_BAD_START;
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of write(2), not the end */
     srandom((unsigned)uv_hrtime());
     keep_large_buffers();
     init_loop(p);
