@@ -140,7 +140,6 @@ static void answer(struct turn *t, struct part *p)
     for (; answered < p->done; answered++) {
         struct request *r = request_pop(&p->units);
         turn_telemetry_unit(t, s, r);
-        turn_audit_unit(s, r);
         s->commands++;
         state = state || r->command->flags & (CMD_EXEC | CMD_ALONE);
         if (r->command->flags & CMD_EXEC)
@@ -183,6 +182,7 @@ void turn_settle(struct turn *t)
 {
     count(t);
     turn_telemetry_settled(t);
+    turn_audit_settled(t);
     turn_cache_settle(t);
     for (size_t i = 0; i < t->part_count; i++)
         answer(t, &t->parts[i]);

@@ -42,12 +42,23 @@ static void record_command(struct session *s, const struct request *r)
         audit_write(s, r->command, w->entry->db, w->entry->key, w->replaced);
 }
 
-void turn_audit_unit(struct session *s, const struct request *r)
+static void record_unit(struct session *s, const struct request *r)
 {
-    if (s->core->audit == NULL || !r->ran)
-        return;
-    for (const struct request *b = r->body; b; b = b->next)
+    for (const struct request *b = r->body; b && r->ran; b = b->next)
         if (b->ran)
             record_command(s, b);
-    record_command(s, r);
+    if (r->ran)
+        record_command(s, r);
+}
+
+void turn_audit_settled(const struct turn *t)
+{
+    if (t->core->audit == NULL)
+        return;
+    for (size_t i = 0; i < t->part_count; i++) {
+        const struct part *p = &t->parts[i];
+        const struct request *r = p->units.first;
+        for (size_t n = 0; n < p->done; n++, r = r->next)
+            record_unit(p->session, r);
+    }
 }

@@ -17,7 +17,10 @@ struct written_key {
 /* turn_audit_begin: a command is about to run; turn_audit_ran: it did. */
 void turn_audit_begin(struct turn *t, struct request *r);
 void turn_audit_ran(struct turn *t);
-/* turn_audit_unit records what was done, once it is settled. */
-void turn_audit_unit(struct session *s, const struct request *r);
+/*
+ * turn_audit_settled records what all commands of a settled turn have done. Before any of its requests is freed: a key's bytes
+ * are those of whichever command named it first.
+ */
+void turn_audit_settled(const struct turn *t);
 
 #endif

@@ -344,12 +344,13 @@ def test_a_schema_of_version_1_is_migrated(new_stack):
     stack = new_stack(core_options=("--audit", "table"))
     with stack.raw() as r:
         r.ask("SET", "k", "v")
-    stack.core.stop()
+    stack.stop()
     stack.sql("DROP TABLE cofre.audit; UPDATE cofre.schema SET version = 1")
     refused(stack.core.argv, "version 1", "version 2", "--create-schema", user=CORE_USER)
     stack.core.create_schema()
     assert stack.sql("SELECT version FROM cofre.schema") == "2" and stack.sql("SELECT count(*) FROM cofre.audit") == "0"
     stack.core.start()
+    stack.gateway.start()
     wait_until(stack.alive, 15, "to be served")
     with stack.raw() as r:
         assert r.ask("GET", "k") == b"v"

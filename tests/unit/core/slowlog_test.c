@@ -97,7 +97,7 @@ static void test_long_arguments_are_cut(void **state)
     memset(line + 6, 'A', 128);
     add(*state, 0, line);
     assert_newest(*state, line);
-    char cut[512];
+    char cut[600];
     snprintf(cut, sizeof(cut), "%s... (3 more bytes)", line);
     memset(line + 6 + 128, 'B', 3);
     add(*state, 0, line);
