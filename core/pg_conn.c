@@ -507,9 +507,17 @@ static void on_socket(uv_poll_t *poll, int status, int events)
             poll); /* libpq may close this descriptor and open another with the same number */
         c->poll_events = 0;
         connect_step(c);
-    } else {
-        on_ready_socket(c, status < 0 ? UV_READABLE : events);
+        return;
     }
+    if (status == 0) {
+        on_ready_socket(c, events);
+        return;
+    }
+    /* libuv has stopped the poll, as the socket has an error; the server's last words may come before its end. */
+    c->poll_events = 0;
+    on_ready_socket(c, UV_READABLE);
+    if (c->poll == poll && c->state >= CONN_PREPARING)
+        watch(c, UV_READABLE);
 }
 
 static void on_timeout(uv_timer_t *timer)
