@@ -100,7 +100,7 @@ struct turn {
     bool wants_snapshot; /* units were put back for a later turn with one */
     bool walk_saved;     /* dirty entries were saved ahead of the walk */
     struct turn_times times;
-    struct request *writing;     /* the command that runs, where its writes are noted (turn_audit.h) */
+    struct request *writing; /* the command that runs, where its writes are noted (turn_audit.h) */
     struct written_key *written; /* the last of its list */
     enum refused refused;
     char error[256];

@@ -53,7 +53,7 @@ struct conn {
     bool closing_reply : 1; /* the core asked to close after this batch's bytes */
     bool eof : 1;           /* the client will send nothing more */
     bool delivering : 1;    /* between a batch's first piece and its delivery */
-    const char *why; /* it is ending; NULL: it is not */
+    const char *why;        /* it is ending; NULL: it is not */
     struct request_stream requests;
     uint32_t unanswered;
     uint32_t credit_due;       /* reply bytes that the client took and the core was not told of */

@@ -5,11 +5,20 @@
 #include "commands/config.h"
 #include "commands/commands.h"
 #include "core.h"
+#include "telemetry.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
 enum { VALUE_MAX = 4096 };
+
+/* number_of is where a parameter's number is kept. */
+static int64_t *number_of(struct core *core, const struct parameter *p)
+{
+    uint8_t *base = p->place == PLACE_SETTINGS ? (uint8_t *)&core_telemetry(core)->settings
+                                               : (uint8_t *)core_changeable(core);
+    return (int64_t *)(void *)(base + p->offset);
+}
 
 static void get_value(struct call *call, const struct parameter *p, struct buf *out)
 {
@@ -18,9 +27,9 @@ static void get_value(struct call *call, const struct parameter *p, struct buf *
     } else if (p->get != NULL) {
         p->get(call, out);
     } else if (p->kind == PARAM_BOOL) {
-        buf_printf(out, "%s", *p->where(call->core) != 0 ? "yes" : "no");
+        buf_printf(out, "%s", *number_of(call->core, p) != 0 ? "yes" : "no");
     } else {
-        buf_printf(out, "%" PRId64, *p->where(call->core));
+        buf_printf(out, "%" PRId64, *number_of(call->core, p));
     }
 }
 
@@ -135,7 +144,7 @@ static bool number_ok(const struct parameter *p, struct slice value, int64_t *n,
         snprintf(why, WHY_MAX, "argument couldn't be parsed into an integer");
         return false;
     }
-    if (p->where != NULL && (*n < p->min || *n > p->max)) {
+    if (p->place != PLACE_NONE && (*n < p->min || *n > p->max)) {
         snprintf(why, WHY_MAX, "argument must be between %" PRId64 " and %" PRId64 " inclusive",
                  p->min, p->max);
         return false;
@@ -218,7 +227,7 @@ static void apply(struct call *call, const struct parameter *p, struct slice val
     if (p->set != NULL) {
         (void)p->set(call->core, value, true);
     } else {
-        *p->where(call->core) = n;
+        *number_of(call->core, p) = n;
     }
 }
 

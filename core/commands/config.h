@@ -23,8 +23,8 @@ enum parameter_flag {
 
 /* Writes the value as CONFIG GET shows it. */
 typedef void parameter_get(struct call *call, struct buf *out);
-/* Where a number or a bool is kept (as 0 or 1). */
-typedef int64_t *parameter_where(struct core *core);
+/* Where a number or a bool (as 0 or 1) is kept: an int64_t of the settings (telemetry.h) or of the options (core.h). */
+enum parameter_place { PLACE_NONE, PLACE_SETTINGS, PLACE_OPTIONS };
 /* Checks a value of one of config_values.c's own forms and, with apply, sets it. Returns Redis's words for what is wrong. */
 typedef const char *parameter_set(struct core *core, struct slice value, bool apply);
 
@@ -34,7 +34,7 @@ typedef const char *parameter_set(struct core *core, struct slice value, bool ap
  * flags     enum parameter_flag
  * text      the value, where it never changes
  * get       what writes it otherwise
- * where     NUMBER, BYTES, BOOL that can be set
+ * place, offset   NUMBER, BYTES, BOOL that can be set: where
  * min, max  bounds of NUMBER and BYTES
  * set       what sets it otherwise
  * choices   CHOICE: the words, separated by ", " as errors name them; TEXT: NULL
@@ -45,7 +45,8 @@ struct parameter {
     unsigned flags;
     const char *text;
     parameter_get *get;
-    parameter_where *where;
+    enum parameter_place place;
+    size_t offset;
     int64_t min, max;
     parameter_set *set;
     const char *choices;

@@ -9,30 +9,7 @@
 
 #include <inttypes.h>
 
-/* --- where values are ------------------------------------------------------------------------- */
-
-#define SETTING(field)                                \
-    static int64_t *where_##field(struct core *core)  \
-    {                                                 \
-        return &core_telemetry(core)->settings.field; \
-    }
-#define OPTION(field)                                 \
-    static int64_t *option_##field(struct core *core) \
-    {                                                 \
-        return &core_changeable(core)->field;         \
-    }
-
-SETTING(slowlog_log_slower_than)
-SETTING(slowlog_max_len)
-SETTING(latency_monitor_threshold)
-SETTING(latency_tracking)
-SETTING(tracking_table_max_keys)
-SETTING(acllog_max_len)
-OPTION(max_key)
-OPTION(max_value)
-OPTION(cache_size)
-OPTION(pool_size)
-OPTION(databases)
+/* --- values that are found out ----------------------------------------------------------------- */
 
 /* The gateways decide about these. */
 static void get_maxclients(struct call *call, struct buf *out)
@@ -52,17 +29,17 @@ static void get_tls_port(struct call *call, struct buf *out)
 
 static void get_databases(struct call *call, struct buf *out)
 {
-    buf_printf(out, "%" PRId64, *option_databases(call->core));
+    buf_printf(out, "%" PRId64, core_options(call->core)->databases);
 }
 
 static void get_pool_size(struct call *call, struct buf *out)
 {
-    buf_printf(out, "%" PRId64, *option_pool_size(call->core));
+    buf_printf(out, "%" PRId64, core_options(call->core)->pool_size);
 }
 
 static void get_cache_size(struct call *call, struct buf *out)
 {
-    buf_printf(out, "%" PRId64, *option_cache_size(call->core));
+    buf_printf(out, "%" PRId64, core_options(call->core)->cache_size);
 }
 
 static void get_audit(struct call *call, struct buf *out)
@@ -88,33 +65,43 @@ static void get_audit_writes(struct call *call, struct buf *out)
 
 /* --- rows ------------------------------------------------------------------------------------- */
 
-#define IS(name, kind, value)                                    \
-    {                                                            \
-        (name), (kind), 0, (value), NULL, NULL, 0, 0, NULL, NULL \
+#define IS(name, kind, value)                                             \
+    {                                                                     \
+        (name), (kind), 0, (value), NULL, PLACE_NONE, 0, 0, 0, NULL, NULL \
     }
-#define NEVER(name, kind, value)                                               \
-    {                                                                          \
-        (name), (kind), PARAM_IMMUTABLE, (value), NULL, NULL, 0, 0, NULL, NULL \
+#define NEVER(name, kind, value)                                                        \
+    {                                                                                   \
+        (name), (kind), PARAM_IMMUTABLE, (value), NULL, PLACE_NONE, 0, 0, 0, NULL, NULL \
     }
-#define PROTECTED(name, value)                                                     \
-    {                                                                              \
-        (name), PARAM_TEXT, PARAM_PROTECTED, (value), NULL, NULL, 0, 0, NULL, NULL \
+#define PROTECTED(name, value)                                                              \
+    {                                                                                       \
+        (name), PARAM_TEXT, PARAM_PROTECTED, (value), NULL, PLACE_NONE, 0, 0, 0, NULL, NULL \
     }
-#define ONE_OF(name, value, choices)                                        \
-    {                                                                       \
-        (name), PARAM_CHOICE, 0, (value), NULL, NULL, 0, 0, NULL, (choices) \
+#define ONE_OF(name, value, choices)                                                 \
+    {                                                                                \
+        (name), PARAM_CHOICE, 0, (value), NULL, PLACE_NONE, 0, 0, 0, NULL, (choices) \
     }
-#define SHOWN(name, kind, get)                                 \
-    {                                                          \
-        (name), (kind), 0, NULL, (get), NULL, 0, 0, NULL, NULL \
+#define SHOWN(name, kind, get)                                          \
+    {                                                                   \
+        (name), (kind), 0, NULL, (get), PLACE_NONE, 0, 0, 0, NULL, NULL \
     }
-#define SET(name, kind, where, min, max)                                              \
-    {                                                                                 \
-        (name), (kind), PARAM_SETTABLE, NULL, NULL, (where), (min), (max), NULL, NULL \
-    }
-#define FORM(name, get, set)                                                     \
+#define SETTING(name, kind, field, min, max)                                     \
     {                                                                            \
-        (name), PARAM_TEXT, PARAM_SETTABLE, NULL, (get), NULL, 0, 0, (set), NULL \
+        (name), (kind), PARAM_SETTABLE, NULL, NULL, PLACE_SETTINGS,              \
+            offsetof(struct telemetry_settings, field), (min), (max), NULL, NULL \
+    }
+#define OPTION(name, kind, field, min, max)                                \
+    {                                                                      \
+        (name), (kind), PARAM_SETTABLE, NULL, NULL, PLACE_OPTIONS,         \
+            offsetof(struct core_options, field), (min), (max), NULL, NULL \
+    }
+#define FORM(name, get, set)                                                              \
+    {                                                                                     \
+        (name), PARAM_TEXT, PARAM_SETTABLE, NULL, (get), PLACE_NONE, 0, 0, 0, (set), NULL \
+    }
+#define CHOICE(name, get, set, choices)                                                          \
+    {                                                                                            \
+        (name), PARAM_CHOICE, PARAM_SETTABLE, NULL, (get), PLACE_NONE, 0, 0, 0, (set), (choices) \
     }
 
 #define POLICIES \
@@ -125,7 +112,7 @@ enum { VALUE_LARGEST = 64 * 1024 * 1024, KEY_LARGEST = 2600 };
 /* clang-format off */
 
 const struct parameter config_parameters[] = {
-    SET("acllog-max-len", PARAM_NUMBER, where_acllog_max_len, 0, INT64_MAX),
+    SETTING("acllog-max-len", PARAM_NUMBER, acllog_max_len, 0, INT64_MAX),
     IS("activedefrag", PARAM_BOOL, "no"),
     ONE_OF("appendfsync", "always", "everysec, always, no"), /* a reply means that it is stored */
     IS("appendonly", PARAM_BOOL, "yes"),
@@ -137,15 +124,14 @@ const struct parameter config_parameters[] = {
     SHOWN("cofre-audit-file", PARAM_TEXT, get_audit_file),
     SHOWN("cofre-audit-required", PARAM_BOOL, get_audit_required),
     SHOWN("cofre-audit-writes", PARAM_BOOL, get_audit_writes),
-    { "cofre-cache-size", PARAM_BYTES, PARAM_SETTABLE, NULL, get_cache_size, NULL, 0, 0, set_cache_size, NULL },
-    { "cofre-log-level", PARAM_CHOICE, PARAM_SETTABLE, NULL, get_cofre_loglevel, NULL, 0, 0, set_cofre_loglevel,
-      "debug, info, warning, error" },
-    SET("cofre-max-key", PARAM_BYTES, option_max_key, 1, KEY_LARGEST),
-    SET("cofre-max-value", PARAM_BYTES, option_max_value, 1, VALUE_LARGEST),
+    { "cofre-cache-size", PARAM_BYTES, PARAM_SETTABLE, NULL, get_cache_size, PLACE_NONE, 0, 0, 0, set_cache_size, NULL },
+    CHOICE("cofre-log-level", get_cofre_loglevel, set_cofre_loglevel, "debug, info, warning, error"),
+    OPTION("cofre-max-key", PARAM_BYTES, max_key, 1, KEY_LARGEST),
+    OPTION("cofre-max-value", PARAM_BYTES, max_value, 1, VALUE_LARGEST),
     SHOWN("cofre-pool-size", PARAM_NUMBER, get_pool_size),
     FORM("cofre-store-timeout", get_store_timeout, set_store_timeout), /* seconds */
     NEVER("daemonize", PARAM_BOOL, "no"),
-    { "databases", PARAM_NUMBER, PARAM_IMMUTABLE, NULL, get_databases, NULL, 0, 0, NULL, NULL },
+    { "databases", PARAM_NUMBER, PARAM_IMMUTABLE, NULL, get_databases, PLACE_NONE, 0, 0, 0, NULL, NULL },
     PROTECTED("dbfilename", ""),
     PROTECTED("dir", ""),
     IS("dynamic-hz", PARAM_BOOL, "no"),
@@ -154,8 +140,8 @@ const struct parameter config_parameters[] = {
     NEVER("enable-protected-configs", PARAM_TEXT, "no"),
     IS("hz", PARAM_NUMBER, "10"),
     NEVER("io-threads", PARAM_NUMBER, "1"),
-    SET("latency-monitor-threshold", PARAM_NUMBER, where_latency_monitor_threshold, 0, INT64_MAX),
-    SET("latency-tracking", PARAM_BOOL, where_latency_tracking, 0, 1),
+    SETTING("latency-monitor-threshold", PARAM_NUMBER, latency_monitor_threshold, 0, INT64_MAX),
+    SETTING("latency-tracking", PARAM_BOOL, latency_tracking, 0, 1),
     FORM("latency-tracking-info-percentiles", get_percentiles, set_percentiles),
     /* Deleted rows are always collected later, by the purge. */
     IS("lazyfree-lazy-eviction", PARAM_BOOL, "yes"),
@@ -164,8 +150,7 @@ const struct parameter config_parameters[] = {
     IS("lazyfree-lazy-user-del", PARAM_BOOL, "yes"),
     IS("lazyfree-lazy-user-flush", PARAM_BOOL, "yes"),
     NEVER("logfile", PARAM_TEXT, ""), /* standard error */
-    { "loglevel", PARAM_CHOICE, PARAM_SETTABLE, NULL, get_loglevel, NULL, 0, 0, set_loglevel,
-      "debug, verbose, notice, warning" },
+    CHOICE("loglevel", get_loglevel, set_loglevel, "debug, verbose, notice, warning"),
     IS("lua-time-limit", PARAM_NUMBER, "5000"),
     IS("masterauth", PARAM_TEXT, ""),
     IS("masteruser", PARAM_TEXT, ""),
@@ -180,13 +165,13 @@ const struct parameter config_parameters[] = {
     NEVER("pidfile", PARAM_TEXT, ""),
     IS("port", PARAM_NUMBER, "0"), /* no plaintext listener */
     IS("protected-mode", PARAM_BOOL, "yes"),
-    SET("proto-max-bulk-len", PARAM_BYTES, option_max_value, 1, VALUE_LARGEST),
+    OPTION("proto-max-bulk-len", PARAM_BYTES, max_value, 1, VALUE_LARGEST),
     IS("replicaof", PARAM_TEXT, ""),
     IS("requirepass", PARAM_TEXT, ""), /* certificates say who a client is */
     IS("save", PARAM_TEXT, ""),
     IS("slaveof", PARAM_TEXT, ""),
-    SET("slowlog-log-slower-than", PARAM_NUMBER, where_slowlog_log_slower_than, -1, INT64_MAX),
-    SET("slowlog-max-len", PARAM_NUMBER, where_slowlog_max_len, 0, INT64_MAX),
+    SETTING("slowlog-log-slower-than", PARAM_NUMBER, slowlog_log_slower_than, -1, INT64_MAX),
+    SETTING("slowlog-max-len", PARAM_NUMBER, slowlog_max_len, 0, INT64_MAX),
     IS("stop-writes-on-bgsave-error", PARAM_BOOL, "yes"),
     NEVER("supervised", PARAM_TEXT, "no"),
     NEVER("syslog-enabled", PARAM_BOOL, "no"),
@@ -194,7 +179,7 @@ const struct parameter config_parameters[] = {
     ONE_OF("tls-auth-clients", "yes", "no, yes, optional"),
     SHOWN("tls-port", PARAM_NUMBER, get_tls_port),
     IS("tls-protocols", PARAM_TEXT, "TLSv1.2 TLSv1.3"),
-    SET("tracking-table-max-keys", PARAM_NUMBER, where_tracking_table_max_keys, 0, INT64_MAX),
+    SETTING("tracking-table-max-keys", PARAM_NUMBER, tracking_table_max_keys, 0, INT64_MAX),
     NEVER("unixsocket", PARAM_TEXT, ""),
 };
 
