@@ -101,7 +101,7 @@ int main(int argc, char **argv)
                                        .timeout_ms = o.timeout_ms,
                                        .protocol = o.protocol,
                                        .db = o.db };
-    struct shell shell = { .form = o.form };
+    struct shell shell = { .form = o.form, .prompt = operand == argc && isatty(STDIN_FILENO) };
     shell.session = session_new(&session, shell_push, &shell);
     enum exit_code code = run(&shell, &o, argv + operand, (size_t)(argc - operand));
     session_free(shell.session);

@@ -41,7 +41,7 @@ struct session *session_new(const struct session_options *options,
     return s;
 }
 
-static void disconnect(struct session *s)
+void session_disconnect(struct session *s)
 {
     tls_free(s->tls);
     reply_reader_free(s->reader);
@@ -56,7 +56,7 @@ static void disconnect(struct session *s)
 void session_free(struct session *s)
 {
     if (s != NULL) {
-        disconnect(s);
+        session_disconnect(s);
         buf_release(&s->in);
         free(s);
     }
@@ -150,33 +150,59 @@ static enum err read_more(struct session *s, struct problem *problem)
     return err;
 }
 
-static enum err read_reply(struct session *s, struct reply **out, struct problem *problem)
+enum err session_next(struct session *s, struct reply **out, struct problem *problem)
 {
     for (;;) {
         size_t used = 0;
-        struct reply *reply = NULL;
-        enum reply_status status = reply_read(s->reader, buf_slice(&s->in), &used, &reply);
+        enum reply_status status = reply_read(s->reader, buf_slice(&s->in), &used, out);
         buf_consume(&s->in, used);
+        if (status == REPLY_READY) {
+            return ERR_OK;
+        }
         if (status == REPLY_BROKEN) {
             problem_set(problem, EXIT_CONNECTION,
                         "what answers at %s does not speak the Redis protocol: check host and port",
                         s->where);
             return ERR_PROTOCOL;
         }
-        if (status == REPLY_NEED_MORE) {
-            enum err err = read_more(s, problem);
-            if (err != ERR_OK) {
-                return err;
-            }
-        } else if (reply->type == REPLY_PUSH) {
-            if (s->on_push != NULL) {
-                s->on_push(reply, s->on_push_arg);
-            }
-            reply_free(reply);
-        } else {
+        enum err err = read_more(s, problem);
+        if (err != ERR_OK) {
+            return err;
+        }
+    }
+}
+
+/* In RESP3 these have no reply but the pushes that say so. */
+static bool answers_by_push(const struct slice *argv)
+{
+    static const char *const names[] = { "UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE",
+                                         "SUBSCRIBE",   "PSUBSCRIBE",   "SSUBSCRIBE" };
+
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        if (slice_eq_nocase(argv[0], slice_of(names[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum err read_reply(struct session *s, bool by_push, struct reply **out,
+                           struct problem *problem)
+{
+    for (;;) {
+        struct reply *reply = NULL;
+        enum err err = session_next(s, &reply, problem);
+        if (err != ERR_OK) {
+            return err;
+        }
+        if (reply->type != REPLY_PUSH || by_push) {
             *out = reply;
             return ERR_OK;
         }
+        if (s->on_push != NULL) {
+            s->on_push(reply, s->on_push_arg);
+        }
+        reply_free(reply);
     }
 }
 
@@ -185,7 +211,7 @@ static enum err exchange(struct session *s, const struct slice *argv, size_t arg
 {
     enum err err = send_command(s, argv, argc, problem);
     if (err == ERR_OK) {
-        err = read_reply(s, out, problem);
+        err = read_reply(s, answers_by_push(argv), out, problem);
     }
     if (err == ERR_OK) {
         s->answered = true;
@@ -195,7 +221,7 @@ static enum err exchange(struct session *s, const struct slice *argv, size_t arg
         problem_set(problem, EXIT_CONNECTION,
                     "%s; whether the last command was carried out is not known", problem->text);
     }
-    disconnect(s);
+    session_disconnect(s);
     return ERR_CLOSED;
 }
 
@@ -209,7 +235,7 @@ static enum err expect_done(struct session *s, const struct slice *argv, size_t 
     if (err == ERR_OK && reply->type == REPLY_ERROR) {
         problem_set(problem, EXIT_ERROR_REPLY, "the server at %s refuses %s: %s", s->where, what,
                     (char *)reply->text);
-        disconnect(s);
+        session_disconnect(s);
         err = ERR_REFUSED;
     }
     reply_free(reply);
@@ -243,7 +269,7 @@ static enum err drop_ended(struct session *s, struct problem *problem)
     if (s->tls == NULL || !tls_is_over(s->tls)) {
         return ERR_OK;
     }
-    disconnect(s);
+    session_disconnect(s);
     if (lost) {
         problem_set(
             problem, EXIT_CONNECTION,
@@ -368,5 +394,17 @@ enum err session_command(struct session *s, const struct slice *argv, size_t arg
     }
     follow(s, argv, argc, reply);
     *out = reply;
+    return ERR_OK;
+}
+
+enum err session_follow(struct session *s, const struct slice *argv, size_t argc,
+                        struct problem *problem)
+{
+    enum err err = send_command(s, argv, argc, problem);
+
+    if (err != ERR_OK) {
+        session_disconnect(s);
+        return ERR_CLOSED;
+    }
     return ERR_OK;
 }

@@ -43,6 +43,16 @@ MUST_CHECK enum err session_connect(struct session *s, struct problem *problem);
 MUST_CHECK enum err session_command(struct session *s, const struct slice *argv, size_t argc,
                                     struct reply **out, struct problem *problem);
 
+/*
+ * session_follow sends a command whose answer has no end (SUBSCRIBE, MONITOR); session_next then waits for whatever the
+ * server sends next, pushes included, which the caller frees. ERR_INTERRUPTED: see wait.h. Afterwards
+ * session_disconnect takes the connection back to what every other command expects, as the next one opens a new one.
+ */
+MUST_CHECK enum err session_follow(struct session *s, const struct slice *argv, size_t argc,
+                                   struct problem *problem);
+MUST_CHECK enum err session_next(struct session *s, struct reply **out, struct problem *problem);
+void session_disconnect(struct session *s);
+
 bool session_is_connected(const struct session *s);
 
 /* session_has_ended says, without waiting, that the server has ended an idle connection. */

@@ -1,6 +1,8 @@
 /* shell: see shell.h. Words come from repl, menu or main; bytes go to standard output here alone. */
 #include "shell.h"
 
+#include "wait.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,11 +41,74 @@ enum exit_code shell_show(const struct shell *shell, const struct reply *reply)
     return failed ? EXIT_ERROR_REPLY : EXIT_DONE;
 }
 
+/* --- what has no end ---------------------------------------------------------------------- */
+
+static bool has_no_end(const struct shell *shell, struct slice command)
+{
+    static const char *const names[] = { "MONITOR", "SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE" };
+
+    for (size_t i = 0; i < ARRAY_SIZE(names) && !session_in_transaction(shell->session); i++) {
+        if (slice_eq_nocase(command, slice_of(names[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* show_all shows what comes until it ends, in one way or another; *refused: with an error reply, and nothing follows it. */
+static enum err show_all(const struct shell *shell, bool *refused, struct problem *problem)
+{
+    struct reply *reply = NULL;
+    enum err err = ERR_OK;
+
+    *refused = false;
+    while (!*refused && (err = session_next(shell->session, &reply, problem)) == ERR_OK) {
+        *refused = shell_show(shell, reply) == EXIT_ERROR_REPLY;
+        reply_free(reply);
+    }
+    return err;
+}
+
+static enum exit_code follow(const struct shell *shell, const struct slice *argv, size_t argc)
+{
+    struct problem problem = { 0 };
+    bool refused = false;
+    enum err err = session_follow(shell->session, argv, argc, &problem);
+
+    wait_interrupts(shell->prompt);
+    if (err == ERR_OK) {
+        err = show_all(shell, &refused, &problem);
+    }
+    wait_interrupts(false);
+    if (refused) {
+        return EXIT_ERROR_REPLY;
+    }
+    session_disconnect(shell->session);
+    if (err == ERR_INTERRUPTED) {
+        shell_print(stdout, SLICE("\n"));
+        err = session_connect(shell->session, &problem);
+    }
+    if (err != ERR_OK) {
+        problem_print(&problem);
+        return problem.exit_code;
+    }
+    return EXIT_DONE;
+}
+
+/* --- commands ----------------------------------------------------------------------------- */
+
 enum exit_code shell_run(const struct shell *shell, const struct slice *argv, size_t argc)
 {
     struct problem problem = { 0 };
     struct reply *reply = NULL;
 
+    if (has_no_end(shell, argv[0])) {
+        if (session_connect(shell->session, &problem) == ERR_OK) {
+            return follow(shell, argv, argc);
+        }
+        problem_print(&problem);
+        return problem.exit_code;
+    }
     if (session_connect(shell->session, &problem) != ERR_OK ||
         session_command(shell->session, argv, argc, &reply, &problem) != ERR_OK) {
         problem_print(&problem);

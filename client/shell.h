@@ -14,6 +14,7 @@
 struct shell {
     struct session *session;
     enum output_form form;
+    bool prompt; /* somebody types commands: Ctrl-C ends what is followed, not the program */
 };
 
 /* shell_push shows a message that the server sent by itself; it is the session's on_push, arg is the shell. */
@@ -22,7 +23,10 @@ void shell_push(const struct reply *push, void *arg);
 /* shell_show prints a reply: an error to standard error, anything else to standard output. */
 enum exit_code shell_show(const struct shell *shell, const struct reply *reply);
 
-/* shell_run carries out one command and shows what came of it, connecting first if need be. */
+/*
+ * shell_run carries out one command and shows what came of it, connecting first if need be. SUBSCRIBE and MONITOR it
+ * follows until they are interrupted or the connection ends.
+ */
 enum exit_code shell_run(const struct shell *shell, const struct slice *argv, size_t argc);
 
 /*

@@ -260,7 +260,11 @@ enum err tls_read(struct tls *t, uint8_t *p, size_t cap, size_t *n, struct probl
             return ERR_OK;
         }
         int ssl_error = SSL_get_error(t->ssl, got);
-        if (wait_for(t, ssl_error, WAIT_FOREVER) != ERR_OK) {
+        enum err err = wait_for(t, ssl_error, WAIT_FOREVER);
+        if (err == ERR_INTERRUPTED) {
+            return err;
+        }
+        if (err != ERR_OK) {
             explain_failure(t, ssl_error, saved_errno, problem);
             return ERR_CLOSED;
         }

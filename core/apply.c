@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "gate.h"
+#include "monitor.h"
 #include "turn_audit.h"
 #include "turn_telemetry.h"
 
@@ -24,27 +26,22 @@ static struct call make_call(struct turn *t, struct session *s, struct request *
         .walk = r->walk,
         .session = s,
         .core = t->core,
+        .deeds = &t->deeds,
     };
-}
-
-/* A SELECT inside a transaction moves the keys that follow it. */
-static void follow_select(const struct request *r, struct session_vars *vars)
-{
-    int64_t number;
-    if (r->command->flags & CMD_SELECT && slice_to_i64(r->argv[1], &number) == ERR_OK &&
-        number >= 0 && number < UINT16_MAX)
-        vars->db_number = (uint32_t)number;
 }
 
 static void declare_command(struct turn *t, struct session *s, struct request *r,
                             struct session_vars *vars)
 {
-    follow_select(r, vars);
+    if (r->verdict.denial != ACL_ALLOWED)
+        return;
+    /* inside a transaction it moves the keys that follow it */
+    request_follow_select(r, t->core->options.databases, &vars->db_number);
     if (r->command->flags & CMD_LOCAL)
         return;
     const struct call call = make_call(t, s, r, vars);
     command_needs(&call);
-    if (r->command->walk == NULL)
+    if (r->command->walk == NULL || t->declared)
         return;
     r->walked = false;
     r->walk = ws_alloc(t->ws, sizeof(*r->walk));
@@ -89,6 +86,7 @@ void apply_declare(struct turn *t)
     for (size_t i = 0; i < t->part_count; i++)
         declare_part(t, &t->parts[i]);
     declare_blind_writes(t);
+    t->declared = true;
 }
 
 bool apply_has_loads(const struct turn *t)
@@ -145,26 +143,77 @@ static struct withheld find_withheld(struct turn *t, struct part *p, struct requ
     return found;
 }
 
+static void refuse_values(struct turn *t, const struct part *p, size_t bytes)
+{
+    struct resp_writer writer = { &t->replies, p->session->vars.protocol };
+    resp_error(&writer, "ERR the values of this command have %zu bytes together, the most is %d",
+               bytes, UNIT_LOAD_MAX);
+}
+
 /* --- running ------------------------------------------------------------------------------ */
 
 enum unit_status { UNIT_RAN, UNIT_NEEDS_VALUES, UNIT_NEEDS_WALK, UNIT_LATER };
 
-static void run_command(struct turn *t, struct session *s, struct request *r)
+/* A client that tracks keys, or will have asked for it before this in the same transaction. */
+static void note_reads(struct turn *t, struct part *p, struct request *r)
 {
+    const struct session *s = p->session;
+    struct slice few[16];
+    if (!(r->command->flags & CMD_READONLY) || !(s->tracker.flags & TRACKING_ON || p->later))
+        return;
+    struct slice *keys = few;
+    const size_t n = command_keys(r->command, r->argv, r->argc, few, ARRAY_SIZE(few));
+    if (n > ARRAY_SIZE(few)) {
+        keys = ws_alloc(t->ws, n * sizeof(*keys));
+        command_keys(r->command, r->argv, r->argc, keys, n);
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct effect *e = ws_effect(t->ws, EFFECT_READ, session_db(s));
+        e->key = keys[i];
+        e->part = p;
+        e->caching = p->next->caching;
+    }
+}
+
+static void note_later(struct turn *t, struct part *p, struct request *r)
+{
+    struct effect *e = ws_effect(t->ws, EFFECT_LATER, session_db(p->session));
+    e->part = p;
+    e->request = r;
+    e->reply_at = buf_len(&t->replies);
+    e->protocol = p->session->vars.protocol;
+    p->later = true;
+}
+
+static void run_command(struct turn *t, struct part *p, struct request *r)
+{
+    struct session *s = p->session;
     struct resp_writer writer = { &t->replies, s->vars.protocol };
+    const size_t reply_at = buf_len(&t->replies);
+    if (r->verdict.denial != ACL_ALLOWED) {
+        gate_reply_denied(s, r, p->in_exec, &writer);
+        turn_telemetry_refused(t, r, reply_at);
+        return;
+    }
+    if (r->command->flags & CMD_LATER) {
+        note_later(t, p, r);
+        return;
+    }
     struct call call = make_call(t, s, r, &s->vars);
     call.reply = &writer;
-    const size_t reply_at = buf_len(&t->replies);
     turn_audit_begin(t, r);
     r->command->run(&call);
     turn_audit_ran(t);
     turn_telemetry_ran(t, r, reply_at);
+    note_reads(t, p, r);
+    monitor_note(s, r, &t->lines);
 }
 
 /* needs_walk: also notes whose, for apply_send_walk. */
 static bool needs_walk(struct turn *t, struct request *r)
 {
-    if (r->command->walk == NULL || r->walked || r->walk->kind == WALK_NONE)
+    if (r->command->walk == NULL || r->verdict.denial != ACL_ALLOWED || r->walked ||
+        r->walk->kind == WALK_NONE)
         return false;
     t->walk_request = r;
     return true;
@@ -204,6 +253,23 @@ static void pin_absences(struct turn *t, struct part *p, struct request *r)
     ws_observe(t->ws, NULL, NULL);
 }
 
+/*
+ * Behind a SWAPDB other values stand in the keys' places than were counted when the transaction began; what is too much
+ * then is refused in its place, as nothing of a transaction can wait for another turn. UNIT_LATER: it was.
+ */
+static enum unit_status check_swapped(struct turn *t, struct part *p)
+{
+    const struct withheld found = find_withheld(t, p, p->body);
+    if (found.bytes == 0)
+        return UNIT_RAN;
+    if (store_loaded(t->store) + found.bytes <= UNIT_LOAD_MAX)
+        return UNIT_NEEDS_VALUES;
+    const size_t reply_at = buf_len(&t->replies);
+    refuse_values(t, p, found.bytes);
+    turn_telemetry_refused(t, p->body, reply_at);
+    return UNIT_LATER;
+}
+
 static enum unit_status run_exec(struct turn *t, struct part *p, struct request *r)
 {
     struct session *s = p->session;
@@ -213,6 +279,7 @@ static enum unit_status run_exec(struct turn *t, struct part *p, struct request 
         turn_telemetry_exec(r);
         if (watch_broken(t, s)) {
             resp_null_array(&writer);
+            monitor_note(s, r, &t->lines);
             return UNIT_RAN;
         }
         for (const struct request *b = r->body; b; b = b->next)
@@ -226,9 +293,14 @@ static enum unit_status run_exec(struct turn *t, struct part *p, struct request 
     for (; p->body; p->body = p->body->next) {
         if (needs_walk(t, p->body))
             return UNIT_NEEDS_WALK;
-        run_command(t, s, p->body);
+        const enum unit_status values = t->swapped ? check_swapped(t, p) : UNIT_RAN;
+        if (values == UNIT_NEEDS_VALUES)
+            return values;
+        if (values == UNIT_RAN)
+            run_command(t, p, p->body);
     }
     p->in_exec = false;
+    monitor_note(s, r, &t->lines); /* MULTI, the commands, EXEC: as Redis shows them */
     return UNIT_RAN;
 }
 
@@ -252,10 +324,7 @@ static enum unit_status check_values(struct turn *t, struct part *p, struct requ
         return UNIT_LATER;
     }
     if (found.bytes > UNIT_LOAD_MAX) {
-        struct resp_writer writer = { &t->replies, p->session->vars.protocol };
-        resp_error(&writer,
-                   "ERR the values of this command have %zu bytes together, the most is %d",
-                   found.bytes, UNIT_LOAD_MAX);
+        refuse_values(t, p, found.bytes);
         return UNIT_LATER;
     }
     const bool first = t->part == 0 && p->done == 0;
@@ -280,7 +349,7 @@ static enum unit_status run_unit(struct turn *t, struct part *p, struct request 
         return run_exec(t, p, r);
     if (needs_walk(t, r))
         return UNIT_NEEDS_WALK;
-    run_command(t, p->session, r);
+    run_command(t, p, r);
     return UNIT_RAN;
 }
 
@@ -288,18 +357,25 @@ static enum unit_status run_part(struct turn *t, struct part *p)
 {
     if (p->done == 0 && !p->in_exec) {
         p->reply_start = buf_len(&t->replies);
+        p->deeds = (struct span){ buf_len(&t->deeds), 0 };
+        p->lines = (struct span){ buf_len(&t->lines), 0 };
         p->next = p->units.first;
     }
     ws_begin_unit(t->ws, t->now_ms, p->session->identity->id);
+    ws_act_as(t->ws, p->session->id);
     while (p->next) {
         if (!p->in_exec && must_wait(t, p))
             break;
         const enum unit_status status = run_unit(t, p, p->next);
         if (status != UNIT_RAN)
             return status;
+        if (p->next->silent)
+            buf_truncate(&t->replies, p->reply_start + p->reply_len);
         p->done++;
         p->next = p->next->next;
         p->reply_len = buf_len(&t->replies) - p->reply_start;
+        p->deeds.len = buf_len(&t->deeds) - p->deeds.start;
+        p->lines.len = buf_len(&t->lines) - p->lines.start;
     }
     return UNIT_RAN;
 }
@@ -335,23 +411,35 @@ void apply_send_walk(struct turn *t)
     store_walk(t->store, t->walk_request->walk);
 }
 
-void apply_walked(struct turn *t)
+bool apply_walked(struct turn *t)
 {
+    const struct walk *walk = t->walk_request->walk;
     t->walk_request->walked = true;
+    const bool swapped = walk->kind == WALK_SWAP;
+    t->swapped = t->swapped || swapped;
+    if (walk_empties(walk->kind))
+        ws_effect(t->ws, EFFECT_EMPTIED, walk->db);
+    return swapped;
 }
 
 void apply_rewind(struct turn *t)
 {
     buf_clear(&t->replies);
     turn_telemetry_rewind(t);
+    buf_clear(&t->deeds);
+    buf_clear(&t->lines);
     t->part = 0;
     t->withheld_count = 0;
+    t->declared = false;
+    t->swapped = false;
     for (size_t i = 0; i < t->part_count; i++) {
         struct part *p = &t->parts[i];
         p->done = 0;
         p->next = NULL;
         p->in_exec = false;
+        p->later = false;
         p->reply_len = 0;
+        p->deeds = p->lines = (struct span){ 0, 0 };
         p->session->vars = p->vars;
     }
 }

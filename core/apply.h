@@ -46,6 +46,12 @@ struct turn_cache {
     size_t written_count, written_cap;
 };
 
+/* What a part has added to one of the turn's bufs so far. */
+struct span {
+    size_t start;
+    size_t len;
+};
+
 /* What is measured of a turn, and counted in this run of it (turn_telemetry.c). Nanoseconds, monotonic. */
 struct turn_times {
     uint64_t began;    /* when the turn was gathered */
@@ -72,7 +78,10 @@ struct part {
     bool in_exec;         /* stopped inside a transaction */
     size_t reply_start;   /* in the turn's replies */
     size_t reply_len;
+    struct span deeds;
+    struct span lines;
     struct session_vars vars; /* as they were before: put back when the turn starts again */
+    bool later;               /* some of its commands run as the turn settles */
 };
 
 struct turn {
@@ -84,12 +93,15 @@ struct turn {
     struct store *store;
     struct turn_cache cache;
     struct buf replies;
+    struct buf deeds; /* see deeds.h */
+    struct buf lines; /* for monitors */
     struct part *parts;
     size_t part_count, part_cap;
     size_t units;
     size_t bytes;
     uint64_t started_ms;
     int64_t now_ms; /* on the database's clock, for the whole run */
+    uint64_t mark;  /* of what is read (events.h) */
 
     struct pg_conn *conn;
     struct store_writer *writer;
@@ -97,8 +109,11 @@ struct turn {
     bool begun;          /* inside BEGIN */
     bool snapshot;       /* a read turn with one snapshot */
     bool snapshot_units; /* some unit asks for that */
+    bool exclusive;      /* some unit asks that no other write turn be under way */
     bool wants_snapshot; /* units were put back for a later turn with one */
     bool walk_saved;     /* dirty entries were saved ahead of the walk */
+    bool declared;       /* needs are declared and walks made; visiting them again makes none */
+    bool swapped;        /* a SWAPDB was carried out: entries were loaded again behind it */
     struct turn_times times;
     struct request *writing; /* the command that runs, where its writes are noted (turn_audit.h) */
     struct written_key *written; /* the last of its list */
@@ -120,7 +135,8 @@ bool apply_has_loads(const struct turn *t);
 bool apply_has_dirty(const struct turn *t);
 enum apply_status apply_run(struct turn *t); /* runs units from where it stopped */
 void apply_send_walk(struct turn *t);
-void apply_walked(struct turn *t); /* the walk that was sent has its answer */
+/* apply_walked: the walk that was sent has its answer. True when entries must be loaded again before apply goes on. */
+bool apply_walked(struct turn *t);
 void apply_rewind(struct turn *t); /* back to the start: replies dropped, sessions as before */
 
 #endif

@@ -46,7 +46,7 @@ struct audit {
     struct audit_options options;
     struct audit_sink *sink;
     struct buf record;
-    const struct admin_row **admin; /* by command_number; NULL: not an administrator's */
+    const struct admin_row **admin; /* by command_id; NULL: not an administrator's */
 };
 
 /* --- sinks ------------------------------------------------------------------------------------ */
@@ -104,7 +104,7 @@ static void mark_admin(const struct command *command, void *arg)
     struct audit *a = arg;
     for (size_t i = 0; i < ARRAY_SIZE(admin_rows); i++)
         if (strcmp(command->name, admin_rows[i].command) == 0)
-            a->admin[command_number(command)] = &admin_rows[i];
+            a->admin[command_id(command)] = &admin_rows[i];
 }
 
 enum err audit_new(struct core *core, const struct audit_options *options, char *why,
@@ -123,7 +123,7 @@ enum err audit_new(struct core *core, const struct audit_options *options, char 
     struct audit *a = mem_zalloc(sizeof(*a));
     a->options = *options;
     a->sink = sink;
-    a->admin = mem_zalloc(command_total() * sizeof(*a->admin));
+    a->admin = mem_zalloc(command_id_count() * sizeof(*a->admin));
     buf_init(&a->record, RECORD_MAX);
     command_each(mark_admin, a);
     *out = a;
@@ -295,26 +295,39 @@ void audit_stranger(struct core *core, int64_t uid, int64_t pid)
 static void put_key(struct buf *out, uint32_t db, struct slice key)
 {
     record_number(out, "db", db & UINT16_MAX);
-    if (key.p != NULL)
-        record_text(out, "key", key);
+    record_text(out, "key", key);
 }
 
-void audit_denied(struct session *s, const struct command *command, struct slice key)
+/* reason: "command", "key", "channel", "database": what the object is; "auth": another name than the certificate's */
+void audit_denied(struct session *s, const struct core_refusal *refusal)
 {
     struct making m;
+    const bool auth = strcmp(refusal->reason, "auth") == 0;
+    if (auth && slice_eq(refusal->object, SLICE("connect"))) {
+        audit_refused(s, "the ACL does not let it in");
+        return;
+    }
     if (!begin_session(s, "denied", &m))
         return;
-    record_text(m.out, "command", slice_of(command->name));
-    put_key(m.out, session_db(s), key);
+    record_text(m.out, "reason", slice_of(refusal->reason));
+    if (refusal->command)
+        record_text(m.out, "command", slice_of(refusal->command->name));
+    record_number(m.out, "db", session_db(s) & UINT16_MAX);
+    if (auth)
+        record_text(m.out, "username", refusal->username);
+    else if (strcmp(refusal->reason, "command") != 0)
+        record_text(m.out, refusal->reason, refusal->object);
     end(&m);
 }
 
-void audit_acl(struct session *s, struct slice what)
+void audit_acl(struct core *core, struct session *by, const char *what, struct slice user)
 {
     struct making m;
-    if (!begin_session(s, "acl", &m))
+    if (!(by ? begin_session(by, "acl", &m) : begin(core, "acl", &m)))
         return;
-    record_text(m.out, "change", what);
+    record_text(m.out, "change", slice_of(what));
+    if (user.len > 0)
+        record_text(m.out, "user", user);
     end(&m);
 }
 
@@ -340,7 +353,7 @@ void audit_call(struct session *s, const struct command *command, const struct s
 {
     struct making m;
     const struct audit *a = s->core->audit;
-    const struct admin_row *row = a ? a->admin[command_number(command)] : NULL;
+    const struct admin_row *row = a ? a->admin[command_id(command)] : NULL;
     if (row == NULL || !begin_session(s, "admin", &m))
         return;
     record_text(m.out, "command", slice_of(command->name));

@@ -9,6 +9,7 @@
 #include "command_table.h"
 
 struct audit;
+struct core_refusal;
 
 enum audit_to { AUDIT_NONE, AUDIT_FILE, AUDIT_TABLE };
 
@@ -50,10 +51,10 @@ void audit_refused(struct session *s, const char *why);
 /* audit_stranger: a process that is not the gateway came to the socket. */
 void audit_stranger(struct core *core, int64_t uid, int64_t pid);
 
-/* audit_denied: the ACL does not allow it; key is empty (p == NULL) where it is the command. */
-void audit_denied(struct session *s, const struct command *command, struct slice key);
-/* audit_acl: what has changed, as words of ACL SETUSER or of a sentence; never a password. */
-void audit_acl(struct session *s, struct slice what);
+/* audit_denied: the ACL does not allow it; a client that it does not let in at all is recorded as refused. */
+void audit_denied(struct session *s, const struct core_refusal *refusal);
+/* audit_acl: what was done ("setuser", "load" …), to which user, if to one, and by whom: NULL is a signal. Never a rule. */
+void audit_acl(struct core *core, struct session *by, const char *what, struct slice user);
 
 /* audit_call: a command ran. Recorded if it is one of an administrator's. */
 void audit_call(struct session *s, const struct command *command, const struct slice *argv,

@@ -3,6 +3,9 @@
  */
 #include "command_docs.h"
 
+#include "command_keys.h"
+#include "command_tips.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -13,12 +16,25 @@ struct bit_name {
     const char *name;
 };
 
+enum { MOVABLE_KEYS = 1 << 30 }; /* no flag of a row: those with a keys function show it */
+
 /* Only what Redis has too; CMD_LOCAL and the like are dispatch's own. In the order Redis shows them. */
 static const struct bit_name flag_rows[] = {
-    { CMD_WRITE, "write" },       { CMD_READONLY, "readonly" }, { CMD_DENYOOM, "denyoom" },
-    { CMD_ADMIN, "admin" },       { CMD_PUBSUB, "pubsub" },     { CMD_NOSCRIPT, "noscript" },
-    { CMD_BLOCKING, "blocking" }, { CMD_LOADING, "loading" },   { CMD_STALE, "stale" },
-    { CMD_FAST, "fast" },         { CMD_NO_AUTH, "no_auth" },
+    { CMD_WRITE, "write" },
+    { CMD_READONLY, "readonly" },
+    { CMD_DENYOOM, "denyoom" },
+    { CMD_ADMIN, "admin" },
+    { CMD_PUBSUB, "pubsub" },
+    { CMD_NOSCRIPT, "noscript" },
+    { CMD_BLOCKING, "blocking" },
+    { CMD_LOADING, "loading" },
+    { CMD_STALE, "stale" },
+    { CMD_SKIP_SLOWLOG, "skip_slowlog" },
+    { CMD_FAST, "fast" },
+    { CMD_NO_AUTH, "no_auth" },
+    { CMD_NO_MULTI, "no_multi" },
+    { CMD_ALLOW_BUSY, "allow_busy" },
+    { MOVABLE_KEYS, "movablekeys" },
 };
 
 static const struct bit_name category_rows[] = {
@@ -26,9 +42,14 @@ static const struct bit_name category_rows[] = {
     { CAT_READ, "read" },
     { CAT_WRITE, "write" },
     { CAT_SET, "set" },
+    { CAT_SORTEDSET, "sortedset" },
+    { CAT_LIST, "list" },
+    { CAT_HASH, "hash" },
     { CAT_STRING, "string" },
     { CAT_BITMAP, "bitmap" },
     { CAT_HYPERLOGLOG, "hyperloglog" },
+    { CAT_GEO, "geo" },
+    { CAT_STREAM, "stream" },
     { CAT_PUBSUB, "pubsub" },
     { CAT_ADMIN, "admin" },
     { CAT_FAST, "fast" },
@@ -67,53 +88,15 @@ uint32_t command_category_flag(struct slice name)
     return 0;
 }
 
-static void reply_key_spec(struct resp_writer *w, const struct command *command, int index,
-                           int last)
+size_t command_category_count(void)
 {
-    bool write = (command->flags & CMD_WRITE) != 0;
-    resp_map(w, 3);
-    resp_bulk_text(w, "flags");
-    resp_set(w, 2);
-    resp_simple(w, write ? "RW" : "RO");
-    resp_simple(w, write ? "update" : "access");
-    resp_bulk_text(w, "begin_search");
-    resp_map(w, 2);
-    resp_bulk_text(w, "type");
-    resp_bulk_text(w, "index");
-    resp_bulk_text(w, "spec");
-    resp_map(w, 1);
-    resp_bulk_text(w, "index");
-    resp_int(w, index);
-    resp_bulk_text(w, "find_keys");
-    resp_map(w, 2);
-    resp_bulk_text(w, "type");
-    resp_bulk_text(w, "range");
-    resp_bulk_text(w, "spec");
-    resp_map(w, 3);
-    resp_bulk_text(w, "lastkey");
-    resp_int(w, last);
-    resp_bulk_text(w, "keystep");
-    resp_int(w, command->step);
-    resp_bulk_text(w, "limit");
-    resp_int(w, 0);
+    return ARRAY_SIZE(category_rows);
 }
 
-/* reply_key_specs: keys at fixed places are a spec each (RENAME has two), a row of keys is one. */
-static void reply_key_specs(struct resp_writer *w, const struct command *command)
+const char *command_category_at(size_t i, uint32_t *bit)
 {
-    if (command->first == 0) {
-        resp_set(w, 0);
-        return;
-    }
-    if (command->last < 0) {
-        resp_set(w, 1);
-        reply_key_spec(w, command, command->first, command->last);
-        return;
-    }
-    resp_set(w, (size_t)command->last - (size_t)command->first + 1);
-    for (int i = command->first; i <= command->last; i++) {
-        reply_key_spec(w, command, i, 0);
-    }
+    *bit = category_rows[i].bit;
+    return category_rows[i].name;
 }
 
 void command_reply_info(struct resp_writer *w, const struct command *command)
@@ -121,13 +104,18 @@ void command_reply_info(struct resp_writer *w, const struct command *command)
     resp_array(w, 10);
     resp_bulk_text(w, command->name);
     resp_int(w, command->arity);
-    reply_bits(w, command->flags, flag_rows, ARRAY_SIZE(flag_rows), "");
+    uint32_t flags = command->flags | (command->keys != NULL ? MOVABLE_KEYS : 0);
+    reply_bits(w, flags, flag_rows, ARRAY_SIZE(flag_rows), "");
     resp_int(w, command->first);
     resp_int(w, command->last);
     resp_int(w, command->step);
     reply_bits(w, command->categories, category_rows, ARRAY_SIZE(category_rows), "@");
-    resp_set(w, 0); /* tips for cluster clients */
-    reply_key_specs(w, command);
+    command_reply_tips(w, command);
+    command_reply_key_specs(w, command);
+    if (command->subcommand_count == 0) {
+        resp_set(w, 0);
+        return;
+    }
     resp_array(w, command->subcommand_count);
     for (size_t i = 0; i < command->subcommand_count; i++) {
         command_reply_info(w, &command->subcommands[i]);
@@ -170,23 +158,33 @@ static void append_name(const struct syntax *syntax, int index, char *out, size_
     }
 }
 
-static bool all_tokens(const struct syntax *syntax, const struct syntax_arg *arg)
+/* A choice has no name in our notation: its first option's token; what Redis calls it. */
+static const struct {
+    const char *token;
+    const char *name;
+} choice_rows[] = {
+    { "NX", "condition" },  { "IFEQ", "condition" },     { "EX", "expiration" },
+    { "ASYNC", "async" },   { "MODULE", "filterby" },    { "BYTE", "index_unit" },
+    { "GET", "operation" }, { "WRAP", "wrap_sat_fail" }, { "SET", "write_operation" },
+};
+
+static const char *choice_name(const struct syntax *syntax, const struct syntax_arg *choice)
 {
-    for (int i = arg->first_child; i >= 0; i = syntax->args[i].next) {
-        if (syntax->args[i].type != SYNTAX_PURE_TOKEN) {
-            return false;
+    struct slice token = syntax->args[choice->first_child].token;
+    for (size_t i = 0; i < ARRAY_SIZE(choice_rows); i++) {
+        if (slice_eq(token, slice_of(choice_rows[i].token))) {
+            return choice_rows[i].name;
         }
     }
-    return true;
+    return "option";
 }
 
-/* reply_name: a choice has no name in our notation; a block is called after what it holds, as in Redis. */
+/* reply_name: a block is called after what it holds, as in Redis. */
 static void reply_name(struct docs *d, int index)
 {
     const struct syntax_arg *arg = &d->syntax->args[index];
     if (arg->type == SYNTAX_ONEOF) {
-        bool plain = all_tokens(d->syntax, arg);
-        resp_bulk_text(d->w, plain ? "condition" : "expiration");
+        resp_bulk_text(d->w, choice_name(d->syntax, arg));
         return;
     }
     char name[80];

@@ -14,6 +14,9 @@ void command_reply_docs(struct resp_writer *w, const struct command *command);
 
 /* command_category_flag returns enum command_category of "read", in any case, or 0; both directions use one table. */
 uint32_t command_category_flag(struct slice name);
+/* The categories in Redis's order: the name, and *bit. */
+size_t command_category_count(void);
+const char *command_category_at(size_t i, uint32_t *bit);
 
 /*
  * struct syntax_arg: one argument of a `syntax` string, in the nested form of COMMAND DOCS.

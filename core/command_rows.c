@@ -8,101 +8,82 @@
 #include <string.h>
 
 static const struct command_group *const groups[] = {
-    &rows_connection, &rows_generic, &rows_server, &rows_string, &rows_transactions,
-};
-
-enum {
-    ROWS_MAX = 512,
-    NUMBERS_SIZE = 4096 /* a power of two, over twice as many as there can be */
+    &rows_acl,    &rows_bitmap,    &rows_connection, &rows_generic, &rows_hyperloglog,
+    &rows_pubsub, &rows_scripting, &rows_server,     &rows_string,  &rows_transactions,
 };
 
 /*
  * The one exception to "no mutable globals" beside the log level: C cannot sort constants that are in several files, and
  * to pass a table to whatever looks a name up would say that there could be two. Filled before main, then never written.
+ *
+ *     [0, top_count) the commands, sorted by name · [top_count, id_count) the subcommands, container by container
  */
-static const struct command *by_name[ROWS_MAX];
-static size_t row_count;
-
-/* The rows' numbers, by address: rows of one group lie side by side, so that nearly all find theirs at once. */
-static struct {
-    const struct command *row;
-    size_t number;
-} numbers[NUMBERS_SIZE];
-static size_t number_count;
+static struct command table[COMMAND_IDS_MAX];
+static size_t top_count;
+static size_t id_count;
 
 static int compare_rows(const void *a, const void *b)
 {
-    const struct command *x = *(const struct command *const *)a;
-    const struct command *y = *(const struct command *const *)b;
-    return strcmp(x->name, y->name);
+    return strcmp(((const struct command *)a)->name, ((const struct command *)b)->name);
 }
 
-static size_t first_slot(const struct command *row)
+/* add_rows copies rows to the end of the table and returns where they are. */
+static const struct command *add_rows(const struct command *rows, size_t count)
 {
-    return (uintptr_t)row / sizeof(*row) & (NUMBERS_SIZE - 1);
-}
-
-static void number_row(const struct command *row)
-{
-    if (number_count == NUMBERS_SIZE / 2) {
+    if (id_count + count > COMMAND_IDS_MAX) {
         abort();
     }
-    size_t i = first_slot(row);
-    while (numbers[i].row != NULL) {
-        i = (i + 1) & (NUMBERS_SIZE - 1);
-    }
-    numbers[i].row = row;
-    numbers[i].number = number_count++;
+    struct command *to = &table[id_count];
+    memcpy(to, rows, count * sizeof(*rows));
+    id_count += count;
+    return to;
 }
 
-__attribute__((constructor)) static void sort_rows(void)
+__attribute__((constructor)) static void fill_table(void)
 {
     for (size_t g = 0; g < ARRAY_SIZE(groups); g++) {
-        if (row_count + groups[g]->count > ROWS_MAX) {
-            abort();
-        }
-        for (size_t i = 0; i < groups[g]->count; i++) {
-            const struct command *row = &groups[g]->rows[i];
-            by_name[row_count++] = row;
-            number_row(row);
-            for (size_t sub = 0; sub < row->subcommand_count; sub++) {
-                number_row(&row->subcommands[sub]);
-            }
+        add_rows(groups[g]->rows, groups[g]->count);
+    }
+    top_count = id_count;
+    qsort(table, top_count, sizeof(table[0]), compare_rows);
+    for (size_t i = 0; i < top_count; i++) {
+        if (table[i].subcommands != NULL) {
+            table[i].subcommands = add_rows(table[i].subcommands, table[i].subcommand_count);
         }
     }
-    qsort(by_name, row_count, sizeof(by_name[0]), compare_rows);
 }
 
 size_t command_count(void)
 {
-    return row_count;
+    return top_count;
 }
 
 const struct command *command_at(size_t i)
 {
-    return by_name[i];
+    return &table[i];
 }
 
-size_t command_number(const struct command *command)
+size_t command_id(const struct command *command)
 {
-    size_t i = first_slot(command);
-    while (numbers[i].row != command) {
-        i = (i + 1) & (NUMBERS_SIZE - 1);
-    }
-    return numbers[i].number;
+    return (size_t)(command - table);
 }
 
-size_t command_total(void)
+size_t command_id_count(void)
 {
-    return number_count;
+    return id_count;
+}
+
+const struct command *command_by_id(size_t id)
+{
+    return &table[id];
 }
 
 void command_each(void (*visit)(const struct command *command, void *arg), void *arg)
 {
-    for (size_t i = 0; i < row_count; i++) {
-        visit(by_name[i], arg);
-        for (size_t sub = 0; sub < by_name[i]->subcommand_count; sub++) {
-            visit(&by_name[i]->subcommands[sub], arg);
+    for (size_t i = 0; i < top_count; i++) {
+        visit(&table[i], arg);
+        for (size_t sub = 0; sub < table[i].subcommand_count; sub++) {
+            visit(&table[i].subcommands[sub], arg);
         }
     }
 }

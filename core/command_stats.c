@@ -13,20 +13,20 @@ struct command_stats {
     uint64_t errors;
     struct error_figures codes[CODES_MAX];
     size_t code_count;
-    struct command_figures figures[]; /* by command_number */
+    struct command_figures figures[]; /* by command_id */
 };
 
 struct command_stats *command_stats_new(void)
 {
     struct command_stats *s =
-        mem_zalloc(sizeof(*s) + command_total() * sizeof(struct command_figures));
+        mem_zalloc(sizeof(*s) + command_id_count() * sizeof(struct command_figures));
     s->track = true;
     return s;
 }
 
 void command_stats_reset(struct command_stats *s)
 {
-    for (size_t i = 0; i < command_total(); i++) {
+    for (size_t i = 0; i < command_id_count(); i++) {
         free(s->figures[i].latency);
         s->figures[i] = (struct command_figures){ 0 };
     }
@@ -91,7 +91,7 @@ void command_stats_error(struct command_stats *s, uint16_t code)
 void command_stats_call(struct command_stats *s, const struct command *command, uint64_t cost_ns,
                         uint64_t latency_ns, uint16_t error)
 {
-    struct command_figures *f = &s->figures[command_number(command)];
+    struct command_figures *f = &s->figures[command_id(command)];
     command_stats_error(s, error);
     s->calls++;
     f->calls++;
@@ -110,14 +110,14 @@ void command_stats_reject(struct command_stats *s, const struct command *command
 {
     command_stats_error(s, error);
     if (command != NULL) {
-        s->figures[command_number(command)].rejected++;
+        s->figures[command_id(command)].rejected++;
     }
 }
 
 const struct command_figures *command_stats_of(const struct command_stats *s,
                                                const struct command *command)
 {
-    return &s->figures[command_number(command)];
+    return &s->figures[command_id(command)];
 }
 
 uint64_t command_stats_calls(const struct command_stats *s)

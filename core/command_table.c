@@ -3,6 +3,7 @@
  * of a call. The rows themselves are in rows/, in order in command_rows.c.
  */
 #include "command_table.h"
+#include "command_refused.h"
 
 #include <string.h>
 
@@ -69,6 +70,20 @@ const struct command *command_find_sub(const struct command *container, struct s
     return NULL;
 }
 
+const struct command *command_find_name(struct slice name)
+{
+    const uint8_t *bar = name.len > 0 ? memchr(name.p, '|', name.len) : NULL;
+    if (bar == NULL) {
+        return command_find(name);
+    }
+    size_t n = (size_t)(bar - name.p);
+    const struct command *container = command_find((struct slice){ name.p, n });
+    if (container == NULL) {
+        return NULL;
+    }
+    return command_find_sub(container, (struct slice){ bar + 1, name.len - n - 1 });
+}
+
 /* --- gates ------------------------------------------------------------------------------ */
 
 /* Redis shows no more of what it does not know (commandCheckExistence). */
@@ -119,13 +134,17 @@ const struct command *command_resolve(const struct slice *argv, uint32_t argc,
 {
     const struct command *command = command_find(argv[0]);
     if (command == NULL) {
-        reply_unknown(argv, argc, reply);
+        if (!command_reply_refused(argv[0], (struct slice){ NULL, 0 }, reply)) {
+            reply_unknown(argv, argc, reply);
+        }
         return NULL;
     }
     if (command->subcommands != NULL && argc > 1) {
         const struct command *sub = command_find_sub(command, argv[1]);
         if (sub == NULL) {
-            reply_unknown_sub(command, argv[1], reply);
+            if (!command_reply_refused(argv[0], argv[1], reply)) {
+                reply_unknown_sub(command, argv[1], reply);
+            }
             return NULL;
         }
         command = sub;
@@ -162,11 +181,20 @@ void command_needs(const struct call *call)
     }
 }
 
+/* A shard channel stands where a key would, for clients of a cluster; it is none. */
+static bool has_channels_for_keys(const struct command *command)
+{
+    return (command->flags & CMD_PUBSUB) != 0;
+}
+
 size_t command_keys(const struct command *command, const struct slice *argv, uint32_t argc,
                     struct slice *keys, size_t max)
 {
     size_t count = 0;
-    if (command->first == 0) {
+    if (command->keys != NULL) {
+        return command->keys(argv, argc, keys, max);
+    }
+    if (command->first == 0 || has_channels_for_keys(command)) {
         return 0;
     }
     uint32_t end = key_end(command, argc);
@@ -177,6 +205,60 @@ size_t command_keys(const struct command *command, const struct slice *argv, uin
         count++;
     }
     return count;
+}
+
+/* --- what is done with keys --------------------------------------------------------------- */
+
+uint32_t command_key_access(const struct command *command, size_t i)
+{
+    uint32_t access =
+        i > 0 && command->rest_access != 0 ? command->rest_access : command->first_access;
+    if (access != 0) {
+        return access;
+    }
+    return (command->flags & CMD_WRITE) != 0 ? KEY_RW | KEY_ACCESS | KEY_UPDATE
+                                             : KEY_RO | KEY_ACCESS;
+}
+
+/* For KEY_VARIABLE: name; from which argument on; the words that make it the most; what it is without them */
+static const struct variable_access {
+    const char *name;
+    uint32_t from;
+    const char *words[6];
+    uint32_t less;
+} variable_accesses[] = {
+    /* Whether a value is as expected can be told from the reply: that is reading. */
+    { "set", 3, { "get", "ifeq", "ifne", "ifdeq", "ifdne" }, KEY_OW | KEY_UPDATE },
+    { "bitfield", 2, { "set", "incrby" }, KEY_RO | KEY_ACCESS },
+    { "delex", 2, { "ifeq", "ifne", "ifdeq", "ifdne" }, KEY_RM | KEY_DELETE },
+};
+
+static bool has_word(const struct variable_access *v, const struct slice *argv, uint32_t argc)
+{
+    for (uint32_t i = v->from; i < argc; i++) {
+        for (const char *const *word = v->words; *word != NULL; word++) {
+            if (slice_eq_nocase(argv[i], slice_of(*word))) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+uint32_t command_key_access_of(const struct command *command, const struct slice *argv,
+                               uint32_t argc, size_t i)
+{
+    uint32_t most = command_key_access(command, i);
+    if ((most & KEY_VARIABLE) == 0) {
+        return most;
+    }
+    for (size_t v = 0; v < ARRAY_SIZE(variable_accesses); v++) {
+        if (strcmp(variable_accesses[v].name, command->name) == 0 &&
+            !has_word(&variable_accesses[v], argv, argc)) {
+            return variable_accesses[v].less;
+        }
+    }
+    return most;
 }
 
 /* --- shared by many commands ------------------------------------------------------------ */

@@ -6,8 +6,12 @@
 
 #include "base/buf.h"
 #include "cache.h"
+#include "pubsub.h"
+#include "tracking.h"
 
+struct acl;
 struct audit_figures;
+struct command;
 struct core;
 struct session;
 struct telemetry;
@@ -21,6 +25,7 @@ struct core_options {
     int64_t cache_size; /* bytes; 0: none */
     int64_t store_timeout_ms;
     const char *socket_path;
+    const char *acl_file;    /* NULL: none, and everybody may do everything */
     const char *config_file; /* --config, or NULL */
     const char *audit;       /* --audit, as a word */
     const char *audit_file;  /* or NULL */
@@ -41,10 +46,7 @@ struct core_metrics {
 
     /* what there is now */
     uint64_t sessions_now;
-    uint64_t blocked_clients,
-        tracking_clients; /* with what follows: kept by those who serve them */
-    uint64_t tracking_keys, tracking_items, tracking_prefixes;
-    uint64_t pubsub_channels, pubsub_patterns, pubsub_shard_channels;
+    uint64_t sessions_paused; /* CLIENT PAUSE holds a command of theirs */
 
     /* counts since the start, or since CONFIG RESETSTAT: all from here on */
     uint64_t sessions_opened, sessions_refused;
@@ -87,17 +89,28 @@ struct core_lanes {
 };
 struct core_lanes core_lanes(const struct core *core);
 
-/* core_key_counts: INFO keyspace, at most 10 s old: keys of the databases of a keyspace; false past the last. */
+/*
+ * core_note_use remembers that a key was used, at used_ms, by a command that is no write (TOUCH). core_last_used returns
+ * the time of the last use after a key's last write, or that write's. This core's memory alone, and a short one: a hint.
+ */
+void core_note_use(struct core *core, uint32_t db, struct slice key, int64_t now_ms,
+                   int64_t used_ms);
+int64_t core_last_used(const struct core *core, uint32_t db, struct slice key, int64_t modified_at);
+
+/*
+ * core_key_counts: INFO keyspace, at most 10 s old: keys and keys with expiry of each database that has any, whichever
+ * keyspace it belongs to; false past the last.
+ */
 struct core_key_count {
+    uint32_t keyspace;
     uint32_t db_number;
     int64_t keys;
     int64_t expires;
     int64_t average_ttl; /* ms */
 };
-bool core_key_counts(const struct core *core, uint32_t keyspace, size_t index,
-                     struct core_key_count *out);
+bool core_key_counts(const struct core *core, size_t index, struct core_key_count *out);
 
-/* core_each_session visits all sessions in order of their ids. */
+/* core_each_session visits all sessions in order of their ids, but for those that are about to be closed. */
 void core_each_session(struct core *core, void (*visit)(struct session *s, void *arg), void *arg);
 struct session *core_find_session(struct core *core, uint64_t id);
 
@@ -110,7 +123,64 @@ struct core_clients {
 };
 struct core_clients core_clients(struct core *core);
 
-/* core_gateway_stat: the last STATS text of each gateway link ("name=value" lines), added up by name; false past the last. */
+/* --- what clients hear ------------------------------------------------------------------------- */
+
+/*
+ * core_publish gives a message to the keyspace's subscribers, here and on other cores; returns how many heard it here.
+ * PUBSUB_CHANNEL or PUBSUB_SHARD.
+ */
+size_t core_publish(struct core *core, uint32_t keyspace, enum pubsub_kind kind,
+                    struct slice channel, struct slice message);
+const struct pubsub *core_pubsub(const struct core *core);
+struct tracking_figures core_tracking(const struct core *core);
+
+/* What cores tell each other, for INFO. */
+struct core_exchange {
+    size_t peers;            /* other cores */
+    uint64_t sent, received; /* notices */
+    uint64_t dropped, lost;  /* that did not leave here; times that others' may not have arrived */
+};
+struct core_exchange core_exchange(const struct core *core);
+
+/* Parameters that CONFIG SET changes. */
+uint32_t core_notify_events(
+    const struct core *core); /* notify-keyspace-events, as notify.h has it */
+void core_set_notify_events(struct core *core, uint32_t flags);
+int64_t core_tracking_max_keys(
+    const struct core *core); /* tracking-table-max-keys, 0: any number */
+void core_set_tracking_max_keys(struct core *core, int64_t keys);
+/* client-output-buffer-limit pubsub: bytes of pushes that may wait for a client that does not read; 0: any number. */
+struct core_output_limit {
+    int64_t hard; /* at once, */
+    int64_t soft; /* or for so long: */
+    int64_t soft_ms;
+};
+struct core_output_limit core_push_limit(const struct core *core);
+void core_set_push_limit(struct core *core, struct core_output_limit limit);
+
+/* --- the ACL --------------------------------------------------------------------------------- */
+
+struct acl *core_acl(struct core *core);
+
+/*
+ * core_acl_changed: the ACL was changed, by a session, or by a signal (NULL). Live sessions follow at once: those that may not
+ * stay are closed, the one that made the change after its reply.
+ */
+void core_acl_changed(struct core *core, struct session *by, const char *what, struct slice user);
+
+/* core_refused: whatever the ACL refuses passes here, once. */
+struct core_refusal {
+    const char *reason;  /* "command", "key", "channel", "database", "auth" */
+    const char *context; /* "toplevel", "multi" */
+    struct slice object;
+    struct slice username;         /* empty: the session's identity */
+    const struct command *command; /* that was asked for; NULL: none */
+};
+void core_refused(struct core *core, struct session *s, const struct core_refusal *refusal);
+
+/* --- the gateways ------------------------------------------------------------------------------ */
+
+/* core_gateway_stats: the last STATS text of each gateway link ("name=value" lines), added up by name; false past the last. */
 bool core_gateway_stat(const struct core *core, size_t index, struct slice *name, int64_t *value);
 
 #endif

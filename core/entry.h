@@ -56,6 +56,7 @@ struct entry {
     /* what the commands made of it */
     bool exists; /* present and not expired; meaningful once loaded or written */
     bool dirty;  /* to be stored */
+    bool stored; /* a statement that stores it was sent */
     bool
         value_changed; /* Store writes the value too; else only expiry and revision (EXPIRE, PERSIST) */
     struct slice value;

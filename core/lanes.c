@@ -8,6 +8,8 @@
 
 #include "base/log.h"
 #include "cache.h"
+#include "keyspaces.h"
+#include "pause.h"
 #include "turn.h"
 
 enum {
@@ -108,9 +110,14 @@ static void set_place(struct lanes *l, struct session *s, enum session_place pla
         waiting_add(&l->waiting[place == SESSION_WAIT_WRITE], s);
 }
 
-/* A client that does not take its replies starts no more commands; one that is gone gets none, so its commands run. */
+/*
+ * A client that does not take its replies starts no more commands; one that is gone gets none, so its commands run.
+ * Clients that are paused wait.
+ */
 static bool may_start(const struct session *s)
 {
+    if (pauses_hold(s->core->pauses, s, s->unit_writes > 0))
+        return false;
     return s->life == SESSION_GONE || (s->credit > 0 && buf_len(&s->out) == 0);
 }
 
@@ -429,6 +436,7 @@ static void on_lost(void *owner, unsigned slot, enum pg_loss loss, const char *w
     lane->served = false;
     lane->state = LANE_DOWN;
     cache_clear(l->core->cache); /* the next server may be another one, and behind */
+    keyspaces_forget(l->core->keyspaces);
     if (lane->kind == TURN_WRITE) {
         l->loss = loss;
         if (!l->was_ready && (loss == PG_LOSS_SCHEMA || loss == PG_LOSS_SETTINGS)) {
@@ -561,7 +569,7 @@ enum err lanes_new(struct core *core, const char *conninfo, const struct lanes_e
         free(l);
         return err;
     }
-    l->store = store_new();
+    l->store = store_new(core->keyspaces);
     l->lanes = mem_zalloc(l->count * sizeof(*l->lanes));
     for (unsigned i = 0; i < l->count; i++) {
         struct lane *lane = &l->lanes[i];

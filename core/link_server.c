@@ -13,11 +13,15 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "acl/user.h"
 #include "base/log.h"
 #include "dispatch.h"
+#include "events.h"
 #include "lanes.h"
+#include "monitor.h"
 
 enum {
+    LOOK_BEHIND_MS = 1000, /* how often those who are behind with their pushes are looked at */
     READ_SIZE = 256 * 1024,
     OUT_HIGH = 1024 * 1024, /* above this, replies wait in their sessions */
     OUT_LOW = 256 * 1024,   /* below this, waiting replies are pumped */
@@ -48,6 +52,7 @@ struct link {
     size_t table_size;      /* a power of two */
     size_t sessions;
     struct session *pump; /* a ring of sessions with replies that wait */
+    bool has_cut;         /* some session is cut off */
     struct stat_value stats[STATS_MAX];
     size_t stat_count;
 };
@@ -56,6 +61,7 @@ struct link_server {
     struct core *core;
     uv_pipe_t *listener;
     struct link *links;
+    uint64_t looked_ms; /* monotonic, when those who are behind were last looked at */
     uid_t gateway_uid;
     bool stopped;
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
@@ -153,10 +159,17 @@ static void detach(struct session *s, struct slice why)
     pump_remove(l, s);
     remove_from_table(l, s);
     s->link = NULL;
-    if (s->life == SESSION_QUITTING)
-        request_free_all(&s->queue); /* nothing runs after QUIT */
+    if (s->life == SESSION_QUITTING) { /* nothing runs after QUIT, or after it was killed */
+        request_free_all(&s->queue);
+        request_free_all(&s->units); /* those that are in a turn are not here */
+        s->unit_writes = 0;
+    }
     s->life = SESSION_GONE;
+    s->core->ending -= s->ending != NULL;
+    monitor_stop(s);
     buf_release(&s->out);
+    buf_release(&s->held);
+    events_leave(s);
     if (s->place != SESSION_IN_TURN)
         dispatch_resume(s);
 }
@@ -222,7 +235,7 @@ static void pump_link(struct link *l)
 void link_reply(struct session *s, struct slice bytes, uint32_t answered)
 {
     struct link *l = s->link;
-    if (l == NULL)
+    if (l == NULL || s->cut)
         return;
     while (buf_len(&s->out) == 0 && buf_len(&l->out) < OUT_HIGH &&
            (s->credit > 0 || bytes.len == 0)) {
@@ -236,18 +249,113 @@ void link_reply(struct session *s, struct slice bytes, uint32_t answered)
     pump_add(l, s);
 }
 
+/* --- pushes ----------------------------------------------------------------------------------------- */
+
+/* Redis's two limits: so much at no time, or so much for so long. */
+static bool behind(struct session *s)
+{
+    const struct core_output_limit *limit = &s->core->push_limit;
+    const int64_t waiting = (int64_t)(buf_len(&s->out) + buf_len(&s->held));
+    if (limit->hard && waiting >= limit->hard)
+        return true;
+    if (limit->soft == 0 || waiting < limit->soft) {
+        s->behind_ms = 0;
+        return false;
+    }
+    const uint64_t now = uv_now(s->core->loop);
+    if (s->behind_ms == 0)
+        s->behind_ms = now;
+    return now - s->behind_ms > (uint64_t)limit->soft_ms;
+}
+
+/* Whoever is telling many at the moment must find the session where it is: it is closed later. */
+static void cut_off(struct session *s)
+{
+    log_event(LOG_WARNING, "a client does not read what it subscribed to, and is closed",
+              LF_INT("session", s->id), LF_SLICE("identity", s->identity->name),
+              LF_INT("bytes", buf_len(&s->out) + buf_len(&s->held)));
+    s->cut = true;
+    s->link->has_cut = true;
+    s->out_answered = 0;
+    buf_release(&s->out);
+    buf_release(&s->held);
+    pump_remove(s->link, s);
+}
+
+void link_push(struct session *s, struct slice bytes)
+{
+    if (s->link == NULL || s->life != SESSION_OPEN || s->cut || s->ending)
+        return;
+    if (s->holds)
+        buf_append_slice(&s->held, bytes);
+    else
+        link_reply(s, bytes, 0);
+    if (behind(s))
+        cut_off(s);
+}
+
+void link_hold(struct session *s)
+{
+    s->holds = true;
+}
+
+void link_release(struct session *s)
+{
+    s->holds = false;
+    if (buf_len(&s->held) > 0)
+        link_push(s, buf_slice(&s->held));
+    buf_release(&s->held);
+}
+
+static void close_cut(struct link *l)
+{
+    l->has_cut = false;
+    for (size_t i = 0; i < l->table_size; i++)
+        for (struct session *s = l->table[i], *next; s; s = next) {
+            next = s->bucket_next;
+            if (s->cut)
+                link_close_session(s, "it does not read what it subscribed to");
+        }
+}
+
+/* The soft limit also counts for those who are pushed nothing more. */
+static void look_behind(struct link *l)
+{
+    struct session *s = l->pump;
+    do {
+        struct session *next = s->pump_next;
+        const bool last = next == l->pump;
+        if (s->behind_ms && behind(s))
+            cut_off(s);
+        s = last ? NULL : next;
+    } while (s);
+}
+
+static void cut_slow(struct link_server *ls)
+{
+    const uint64_t now = uv_now(ls->core->loop);
+    const bool look = now - ls->looked_ms >= LOOK_BEHIND_MS;
+    if (look)
+        ls->looked_ms = now;
+    for (struct link *l = ls->links; l; l = l->next) {
+        if (look && l->pump)
+            look_behind(l);
+        if (l->has_cut)
+            close_cut(l);
+    }
+}
+
 void link_publish_state(struct session *s)
 {
     if (s->link == NULL)
         return;
     struct buf record;
     buf_init(&record, FRAME_MAX_STATE);
-    const bool pinned = session_write_state(s, &record);
-    const uint64_t hash = slice_hash(buf_slice(&record), pinned);
-    const bool plain = buf_len(&record) == 0 && !pinned;
+    const uint8_t flags = session_write_state(s, &record);
+    const uint64_t hash = slice_hash(buf_slice(&record), flags);
+    const bool plain = buf_len(&record) == 0 && flags == 0;
     if (hash != s->state_hash && !(plain && s->state_hash == 0)) {
-        const struct frame frame = { FRAME_STATE, pinned ? FRAME_PINNED : 0, 0, s->wire_id,
-                                     buf_slice(&record) };
+        const struct frame frame = { FRAME_STATE, flags, 0, s->wire_id, buf_slice(&record) };
         frame_write(&s->link->out, &frame);
         s->state_hash = plain ? 0 : hash;
     }
@@ -268,12 +376,14 @@ void link_close_session(struct session *s, const char *why)
     detach(s, slice_of(why));
 }
 
-/* --- clients that do not read (client-output-buffer-limit) ------------------------------------------- */
+/* --- clients that do not read their replies (client-output-buffer-limit normal) ---------------------- */
 
-/* over_limit: too much waits for the client, or for too long. Who subscribes is of another class than the others. */
+/* over_limit: too much waits for the client, or for too long. Who subscribes has another limit: link_push's. */
 static bool over_limit(struct session *s, const struct output_limit *limit, uint64_t now_ms)
 {
     const int64_t waits = (int64_t)buf_len(&s->out);
+    if (pubsub_count(&s->subscriber) > 0)
+        return false;
     if (limit->hard > 0 && waits > limit->hard)
         return true;
     if (limit->soft == 0 || waits <= limit->soft) {
@@ -294,8 +404,8 @@ static size_t ring_length(const struct link *l)
     return n;
 }
 
-/* cut_off looks at all clients that replies wait for; closing one takes no other off the ring. */
-static void cut_off(struct link *l)
+/* close_greedy looks at all clients that replies wait for; closing one takes no other off the ring. */
+static void close_greedy(struct link *l)
 {
     const struct output_limit *limit =
         &l->server->core->telemetry.settings.output_limits[CLASS_NORMAL];
@@ -311,6 +421,24 @@ static void cut_off(struct link *l)
             link_close_session(s, "it does not read its replies (client-output-buffer-limit)");
         }
         s = next;
+    }
+}
+
+void link_end_session(struct session *s, const char *why)
+{
+    if (s->life == SESSION_GONE || s->ending)
+        return;
+    s->life = SESSION_QUITTING;
+    s->ending = why;
+    s->core->ending++;
+}
+
+void link_server_end_sessions(struct link_server *ls)
+{
+    for (struct session *s = ls->core->first_session, *next; ls->core->ending && s; s = next) {
+        next = s->all.next; /* closing one frees no other: its queue is dropped */
+        if (s->ending)
+            link_close_session(s, s->ending);
     }
 }
 
@@ -354,6 +482,10 @@ static const char *on_open(struct link *l, const struct frame *f)
     core_add_session(l->server->core, s);
     add_to_table(l, s);
     audit_connect(s);
+    if (!s->user->on)
+        core_refused(s->core, s,
+                     &(struct core_refusal){
+                         .reason = "auth", .context = "toplevel", .object = SLICE("connect") });
     if (!session_restore(s, open.state))
         refuse_session(s, "its state cannot be restored");
     return NULL;
@@ -588,7 +720,7 @@ static void flush_later(struct link *l)
 /* As long as the socket takes everything, nothing would wake us for the replies that wait: go on at once. */
 static void flush(struct link *l)
 {
-    cut_off(l);
+    close_greedy(l);
     do {
         pump_link(l);
         if (l->write_busy || buf_len(&l->out) == 0)
@@ -599,6 +731,7 @@ static void flush(struct link *l)
 
 void link_server_flush(struct link_server *ls)
 {
+    cut_slow(ls);
     for (struct link *l = ls->links, *next; l; l = next) {
         next = l->next;
         flush(l);

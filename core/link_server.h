@@ -35,10 +35,25 @@ bool link_server_idle(const struct link_server *ls);
 
 /* link_reply sends RESP bytes that complete `answered` requests; dropped when the session is gone. */
 void link_reply(struct session *s, struct slice bytes, uint32_t answered);
+/*
+ * link_push sends bytes that answer nothing. A client that does not read them is cut off where the limit for pushes is
+ * reached: it gets nothing more, and is closed with the next flush.
+ */
+void link_push(struct session *s, struct slice bytes);
+/* link_hold keeps pushes back until link_release, so that none comes into the middle of a reply. */
+void link_hold(struct session *s);
+void link_release(struct session *s);
 /* link_publish_state tells the gateway the session's STATE, if it changed. */
 void link_publish_state(struct session *s);
 /* link_close_session ends a session from our side, with a reason for the gateway's log. */
 void link_close_session(struct session *s, const char *why);
+/*
+ * link_end_session does so at the end of this loop iteration, so that callers may go on through a list of sessions. Nothing
+ * more of it is started, and it is in no list that clients see. `why` outlives the session.
+ */
+void link_end_session(struct session *s, const char *why);
+/* link_server_end_sessions closes those; once per loop iteration, before turns are started. */
+void link_server_end_sessions(struct link_server *ls);
 
 /* link_stat: what the gateways have sent, added up by name, or the greatest of a name in _seconds; false past the last. */
 bool link_stat(const struct link_server *ls, size_t index, struct slice *name, int64_t *value);

@@ -10,15 +10,24 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "acl/acl.h"
 #include "base/log.h"
+#include "core_acl.h"
 #include "core_private.h"
+#include "events.h"
+#include "exchange.h"
 #include "expiry.h"
+#include "keyspaces.h"
 #include "lanes.h"
 #include "link_server.h"
 #include "options.h"
+#include "pause.h"
 #include "pg_schema.h"
 
 enum { EXIT_BAD_START = 2, STOP_AFTER_MS = 20 * 1000, SCRATCH_MAX = 64 * 1024 * 1024 };
+
+/* Redis's client-output-buffer-limit for subscribers. */
+enum { PUSH_HARD = 32 * 1024 * 1024, PUSH_SOFT = 8 * 1024 * 1024, PUSH_SOFT_MS = 60 * 1000 };
 
 struct process {
     struct core core;
@@ -52,15 +61,17 @@ static void on_signal(uv_signal_t *handle, int signum)
     log_event(LOG_INFO, "stopping", LF_STR("signal", name));
     audit_stop(&p->core, name);
     link_server_stop(p->core.links);
+    pauses_stop(p->core.pauses);
     uv_timer_start(&p->deadline, on_deadline, STOP_AFTER_MS, 0);
     uv_stop(&p->loop);
 }
 
-static void on_hangup(uv_signal_t *handle, int signum)
+static void on_sighup(uv_signal_t *handle, int signum)
 {
     struct process *p = handle->data;
     (void)signum;
     audit_reopen(p->core.audit);
+    core_acl_reload(&p->core);
 }
 
 static bool finished(const struct process *p)
@@ -71,7 +82,8 @@ static bool finished(const struct process *p)
 /* close_when_idle: every reply has left; the ends of the sessions are still recorded. */
 static void close_when_idle(struct process *p)
 {
-    if (!p->stopping || p->closed || lanes_busy(p->core.lanes) || !link_server_idle(p->core.links))
+    if (!p->stopping || p->closed || lanes_busy(p->core.lanes) ||
+        !link_server_idle(p->core.links) || !exchange_left(p->core.exchange))
         return;
     p->closed = true;
     link_server_close(p->core.links);
@@ -81,7 +93,10 @@ static void close_when_idle(struct process *p)
 static void on_prepare(uv_prepare_t *handle)
 {
     struct process *p = handle->data;
+    link_server_end_sessions(p->core.links);
+    pauses_run(p->core.pauses);
     lanes_run(p->core.lanes);
+    events_flush(p->core.events);
     audit_flush(p->core.audit);
     link_server_flush(p->core.links);
     close_when_idle(p);
@@ -158,7 +173,7 @@ static void init_loop(struct process *p)
     uv_prepare_start(&p->prepare, on_prepare);
     uv_signal_start(&p->sigterm, on_signal, SIGTERM);
     uv_signal_start(&p->sigint, on_signal, SIGINT);
-    uv_signal_start(&p->sighup, on_hangup, SIGHUP);
+    uv_signal_start(&p->sighup, on_sighup, SIGHUP);
     p->core.loop = &p->loop;
 }
 
@@ -176,6 +191,8 @@ static enum err start(struct process *p, const struct options *o)
             o->gateway_user, LINK_NOBODY);
         return ERR_REFUSED;
     }
+    if (core_acl_start(&p->core) != ERR_OK)
+        return ERR_INVALID;
     if (audit_new(&p->core, &o->audit, why, sizeof(why), &p->core.audit) != ERR_OK) {
         fprintf(stderr, "cofre-core: %s\n", why);
         return ERR_INVALID;
@@ -185,7 +202,12 @@ static enum err start(struct process *p, const struct options *o)
         fprintf(stderr, "cofre-core: --database: %s\n", why);
         return ERR_INVALID;
     }
+    if (exchange_new(&p->core, o->database, why, sizeof(why), &p->core.exchange) != ERR_OK) {
+        fprintf(stderr, "cofre-core: --database: %s\n", why);
+        return ERR_INVALID;
+    }
     p->core.expiry = expiry_new(&p->core);
+    p->core.pauses = pauses_new(&p->core);
     if (link_server_new(&p->core, o->core.socket_path, gateway, why, sizeof(why), &p->core.links) !=
         ERR_OK) {
         fprintf(stderr, "cofre-core: %s\n", why);
@@ -193,6 +215,7 @@ static enum err start(struct process *p, const struct options *o)
     }
     audit_start(&p->core);
     lanes_start(p->core.lanes);
+    exchange_start(p->core.exchange);
     return ERR_OK;
 }
 
@@ -216,16 +239,23 @@ static void release(struct process *p)
 {
     link_server_free(p->core.links);
     expiry_free(p->core.expiry);
+    exchange_free(p->core.exchange);
     lanes_free(p->core.lanes);
+    pauses_free(p->core.pauses);
     audit_free(p->core.audit);
     uv_close((uv_handle_t *)&p->prepare, NULL);
     uv_walk(&p->loop, close_handle, NULL);
     uv_run(&p->loop, UV_RUN_DEFAULT);
     uv_loop_close(&p->loop);
+    events_free(p->core.events);
+    free(p->core.by_id);
     cache_free(p->core.cache);
     identity_table_free(p->core.identities);
     telemetry_release(&p->core.telemetry);
+    acl_free(p->core.acl);
+    keyspaces_free(p->core.keyspaces);
     buf_release(&p->core.scratch);
+    buf_release(&p->core.deeds);
 }
 
 int main(int argc, char **argv)
@@ -247,7 +277,12 @@ int main(int argc, char **argv)
     p->core.hash_seed = slice_random_seed();
     p->core.cache = cache_new((size_t)options.core.cache_size);
     p->core.identities = identity_table_new();
+    p->core.keyspaces = keyspaces_new();
+    p->core.acl = acl_new(p->core.keyspaces, options.core.acl_file);
+    p->core.events = events_new(&p->core);
+    p->core.push_limit = (struct core_output_limit){ PUSH_HARD, PUSH_SOFT, PUSH_SOFT_MS };
     buf_init(&p->core.scratch, SCRATCH_MAX);
+    buf_init(&p->core.deeds, SCRATCH_MAX);
     core_start(&p->core);
     if (start(p, &options) != ERR_OK)
         p->status = EXIT_BAD_START;

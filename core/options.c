@@ -75,6 +75,8 @@ enum err options_read(int argc, char **argv, struct options *out)
           "the user that the gateway runs as; nobody else may use the socket", NULL },
         { "user", 0, OPTION_TEXT, &out->user, 0, 0, NULL, "NAME",
           "the user to become when started as root", NULL },
+        { "acl-file", 0, OPTION_TEXT, &out->core.acl_file, 0, 0, NULL, "FILE",
+          "who may do what, in the format of Redis's ACL files; read again on SIGHUP", NULL },
         { "pool-size", 0, OPTION_INT, &out->core.pool_size, 2, 64, NULL, "N",
           "connections to PostgreSQL: half of them write, the others read", NULL },
         { "cache-size", 0, OPTION_BYTES, &out->core.cache_size, 0, (int64_t)1 << 40, NULL, "BYTES",

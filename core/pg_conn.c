@@ -73,6 +73,11 @@ int64_t pg_changed_rows(struct pg_result *r)
     return strtoll(PQcmdTuples(r), NULL, 10);
 }
 
+void pg_result_free(struct pg_result *r)
+{
+    PQclear(r);
+}
+
 struct slice pg_get_bytes(const PGresult *r, int row, int column)
 {
     if (PQgetisnull(r, row, column))
@@ -279,17 +284,29 @@ static void read_results(struct pg_conn *c)
     }
 }
 
+/* Notifications come between results, when the server is in no transaction. */
+static void read_notifications(struct pg_conn *c)
+{
+    PGnotify *n;
+    while (c->events->notified && c->state == CONN_READY && (n = PQnotifies(c->pg))) {
+        c->events->notified(c, slice_of(n->extra), c->owner);
+        PQfreemem(n);
+    }
+}
+
 static void on_ready_socket(struct pg_conn *c, int events)
 {
     if (events & UV_READABLE) {
         if (!PQconsumeInput(c->pg)) {
             /* What arrived before the break may hold answers, or the server's reason for closing. */
             read_results(c);
+            read_notifications(c);
             if (c->state >= CONN_PREPARING)
                 drop_with_pq_error(c);
             return;
         }
         read_results(c);
+        read_notifications(c);
     }
     if (c->state >= CONN_PREPARING && PQstatus(c->pg) == CONNECTION_BAD)
         drop_with_pq_error(c);
@@ -471,7 +488,9 @@ static void prepare_all(struct pg_conn *c)
         check_settings);
     send_text(c, "SELECT version FROM cofre.schema", check_schema);
     pg_conn_end_group(c, on_schema_checked, c);
-    for (int i = 0; i < SQL_ID_COUNT; i++) {
+    const bool listens = c->events->notified != NULL;
+    const int end = listens ? SQL_ID_COUNT : SQL_TURNS_END;
+    for (int i = listens ? SQL_TURNS_END : 0; i < end; i++) {
         const struct sql_row *row = &sql_rows[i];
         int n = 0;
         while (row->types[n])

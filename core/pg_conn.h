@@ -33,6 +33,8 @@ struct pg_conn_events {
     void (*ready)(struct pg_conn *c, void *owner);
     /* lost: after every outstanding group was called with PG_GROUP_LOST. The conn is closed, and may be opened again. */
     void (*lost)(struct pg_conn *c, enum pg_loss loss, const char *why, void *owner);
+    /* notified: a NOTIFY has come. NULL: the connection is one for turns, and cannot listen (sql.h). */
+    void (*notified)(struct pg_conn *c, struct slice payload, void *owner);
 };
 
 struct pg_conn *pg_conn_new(uv_loop_t *loop, const struct pg_conn_events *events, void *owner);
@@ -54,6 +56,7 @@ uint64_t pg_conn_setup_ns(const struct pg_conn *c);
  * statement changed, and binary columns. pg_get_bytes points into the result; a NULL gives p == NULL. */
 int pg_row_count(const struct pg_result *r);
 int64_t pg_changed_rows(struct pg_result *r);
+void pg_result_free(struct pg_result *r); /* one that was kept; NULL is fine */
 struct slice pg_get_bytes(const PGresult *r, int row, int column);
 int64_t pg_get_int(const PGresult *r, int row, int column); /* int2, int4, int8; 0 for NULL */
 

@@ -178,14 +178,24 @@ static void on_lost(struct pg_conn *c, enum pg_loss loss, const char *why, void 
     pool->events->lost(pool->owner, s->index, loss, why, s->failures == 1);
 }
 
-static const struct pg_conn_events conn_events = { .ready = on_ready, .lost = on_lost };
+static void on_notified(struct pg_conn *c, struct slice payload, void *owner)
+{
+    struct slot *s = owner;
+    (void)c;
+    s->pool->events->notified(s->pool->owner, s->index, payload);
+}
+
+static const struct pg_conn_events turn_events = { .ready = on_ready, .lost = on_lost };
+static const struct pg_conn_events listening_events = { .ready = on_ready,
+                                                        .lost = on_lost,
+                                                        .notified = on_notified };
 
 static void init_slot(struct pg_pool *pool, unsigned index)
 {
     struct slot *s = &pool->slots[index];
     s->pool = pool;
     s->index = index;
-    s->conn = pg_conn_new(pool->loop, &conn_events, s);
+    s->conn = pg_conn_new(pool->loop, pool->events->notified ? &listening_events : &turn_events, s);
     s->timer = mem_alloc(sizeof(*s->timer));
     s->timer->data = s;
     uv_timer_init(pool->loop, s->timer);

@@ -14,6 +14,8 @@ struct pg_pool_events {
     /* lost: a connection that was ready broke, or an attempt failed (first_failure: the first since the last ready). */
     void (*lost)(void *owner, unsigned slot, enum pg_loss loss, const char *why,
                  bool first_failure);
+    /* notified: a NOTIFY has come; NULL: the connections are for turns (sql.h). */
+    void (*notified)(void *owner, unsigned slot, struct slice payload);
 };
 
 /*

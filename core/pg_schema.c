@@ -46,20 +46,47 @@ static enum err check_encoding(PGconn *pg)
     return ERR_INVALID;
 }
 
-/* A schema of a later release is left alone; an earlier one is brought up to date by the statements that make one. */
-static enum err check_version(PGconn *pg)
+/* A schema of a later release is left alone; an earlier one is brought up to date by the same statements that make one. */
+static enum err check_version(PGconn *pg, long *before)
 {
     PGresult *r = PQexec(pg, "SELECT version FROM cofre.schema");
     const bool known = PQresultStatus(r) == PGRES_TUPLES_OK && PQntuples(r) == 1;
-    const long version = known ? strtol(PQgetvalue(r, 0, 0), NULL, 10) : SQL_SCHEMA_VERSION;
+    *before = known ? strtol(PQgetvalue(r, 0, 0), NULL, 10) : 0;
     PQclear(r);
-    if (version <= SQL_SCHEMA_VERSION)
+    if (*before <= SQL_SCHEMA_VERSION)
         return ERR_OK;
     fprintf(
         stderr,
         "cofre-core: the database has a cofre schema of version %ld; this cofre-core knows versions up to %d\n",
-        version, SQL_SCHEMA_VERSION);
+        *before, SQL_SCHEMA_VERSION);
     return ERR_INVALID;
+}
+
+static enum err grant_to(PGconn *pg, const char *role)
+{
+    char *quoted = PQescapeIdentifier(pg, role, strlen(role));
+    char sql[512];
+    const int n = snprintf(
+        sql, sizeof(sql),
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA cofre TO %s", quoted);
+    PQfreemem(quoted);
+    if (n < 0 || (size_t)n >= sizeof(sql))
+        return ERR_LIMIT; /* no: a name has 63 bytes */
+    return run(pg, sql, "grant the new tables to those who have the old ones");
+}
+
+/* New tables of a migration are for the same roles as the old ones. */
+static enum err grant_as_before(PGconn *pg)
+{
+    PGresult *r = PQexec(
+        pg, "SELECT DISTINCT grantee::text FROM information_schema.role_table_grants"
+            " WHERE table_schema = 'cofre' AND table_name = 'entry' AND privilege_type = 'UPDATE'"
+            " AND grantee NOT IN ('PUBLIC', current_user)");
+    enum err err = PQresultStatus(r) == PGRES_TUPLES_OK ? ERR_OK : complain(pg, "read the grants");
+    for (int i = 0; i < PQntuples(r) && err == ERR_OK; i++)
+        err = grant_to(pg, PQgetvalue(r, i, 0));
+    PQclear(r);
+    return err;
 }
 
 static void ignore_notice(void *arg, const char *message)
@@ -73,11 +100,14 @@ static enum err create(PGconn *pg)
     if (PQstatus(pg) != CONNECTION_OK)
         return complain(pg, "connect to the database");
     PQsetNoticeProcessor(pg, ignore_notice, NULL); /* "already exists, skipping" */
+    long before = 0;
     enum err err = check_encoding(pg);
     if (err == ERR_OK)
-        err = check_version(pg);
+        err = check_version(pg, &before);
     if (err == ERR_OK)
         err = run(pg, sql_schema, "create the schema");
+    if (err == ERR_OK && before > 0 && before < SQL_SCHEMA_VERSION)
+        err = grant_as_before(pg);
     if (err != ERR_OK)
         return err;
     tune(pg);

@@ -38,6 +38,32 @@ void request_free(struct request *r)
     free(r);
 }
 
+bool request_follow_select(const struct request *r, int64_t databases, uint32_t *db_number)
+{
+    int64_t number;
+    if (!(r->command->flags & CMD_SELECT) || slice_to_i64(r->argv[1], &number) != ERR_OK ||
+        number < 0 || number >= databases)
+        return false;
+    *db_number = (uint32_t)number;
+    return true;
+}
+
+static size_t digits(size_t n)
+{
+    size_t count = 1;
+    for (; n >= 10; n /= 10)
+        count++;
+    return count;
+}
+
+size_t request_resp_size(const struct request *r)
+{
+    size_t size = 1 + digits(r->argc) + 2;
+    for (uint32_t i = 0; i < r->argc; i++)
+        size += 1 + digits(r->argv[i].len) + 2 + r->argv[i].len + 2;
+    return size;
+}
+
 void request_push(struct request_list *list, struct request *r)
 {
     r->next = NULL;

@@ -25,16 +25,22 @@ enum session_life {
     SESSION_GONE,     /* the client left; freed when it is in no turn */
 };
 
+enum { WATCH_BROKEN = -2 }; /* no revision is that */
+
 struct watch {
     struct watch *next;
     uint32_t db;
-    int64_t revision; /* 0: the key was absent */
+    int64_t revision; /* 0: the key was absent; WATCH_BROKEN: this core has written to it since */
     struct slice key; /* owned */
 };
 
 struct multi {
     struct request_list queued;
-    bool failed; /* a queued command was refused: EXEC answers EXECABORT */
+    bool failed;    /* a queued command was refused: EXEC answers EXECABORT */
+    bool writes;    /* a queued command writes, or counts as a write while clients are paused */
+    uint64_t gated; /* acl_generation when the first command was queued */
+    bool selected;  /* a SELECT is queued: what is queued next runs in db_number */
+    uint32_t db_number;
 };
 
 struct session_link {
@@ -49,31 +55,48 @@ struct session {
     uint64_t id;      /* CLIENT ID */
     enum session_life life;
     enum session_place place;
-    struct session_link all;     /* core's list, in order of id */
-    struct session_link waiting; /* a list of lanes.c, by place */
-    struct session *bucket_next; /* the link's table, by wire_id */
-    struct session *pump_prev;   /* the link's ring of sessions with replies that wait */
+    struct session_link all;      /* core's list, in order of id */
+    struct session_link waiting;  /* a list of lanes.c, by place */
+    struct session_link monitors; /* core's list, with SESSION_MONITOR */
+    struct session *bucket_next;  /* the link's table, by wire_id */
+    struct session *id_next;      /* core's table, by id */
+    struct session *pump_prev;    /* the link's ring of sessions with replies that wait */
     struct session *pump_next;
 
     struct identity *identity;
+    struct acl_user *user;  /* who that is in the ACL; a reference, renewed by core_acl_changed */
     struct frame_open info; /* slices point into info_bytes */
     uint8_t *info_bytes;
     struct session_vars vars;
+    uint32_t switches;  /* enum session_switch */
+    bool paused;        /* a pause holds it up; set by pause_session */
+    const char *ending; /* why it is closed at the end of this loop iteration; NULL: it is not */
     uint8_t *names
         [SESSION_NAME_COUNT]; /* C strings, NULL when empty; they hold no NUL (CLIENT SETNAME checks) */
 
     struct request_list queue; /* not yet past the gates */
     struct request_list units; /* past the gates, waiting for a turn */
     size_t unit_writes;        /* of them, how many write */
+    uint64_t gated;            /* acl_generation that the units have passed */
     struct buf assembling;     /* a request that comes in several frames */
     struct multi *multi;       /* NULL outside MULTI */
     struct watch *watches;
+    struct subscriber subscriber;
+    struct tracker tracker;
+    struct session_link watching; /* core's list of those with watches */
+
+    int64_t sleep_ms; /* what the command that runs asked for */
+    struct nap *nap;  /* NULL when it does not sleep */
 
     struct buf out;        /* replies that wait for credit */
     uint32_t out_answered; /* requests that they complete */
     int64_t credit;        /* reply bytes that the gateway will still take */
-    uint64_t
-        over_since_ms; /* monotonic: since when more waits than the soft limit allows; 0: it does not */
+    struct buf held;       /* pushes that must follow the reply that is being made */
+    bool holds;            /* there is such a reply */
+    bool cut;              /* it does not read what it is sent: closed with the next flush */
+    /* monotonic, since when `out` is over the soft limit of pushes, and of replies; 0: it is not */
+    uint64_t behind_ms;
+    uint64_t over_since_ms;
 
     int64_t opened_ms; /* unix ms */
     uint64_t last_ms;  /* monotonic, of the last request */
@@ -86,9 +109,13 @@ struct session *session_new(struct core *core, struct link *link, uint64_t wire_
                             const struct frame_open *open);
 void session_free(struct session *s);
 
+/* session_break_watches: what `written` says yes to has been written, and may since be as it was before. */
+void session_break_watches(struct session *s, bool (*written)(void *arg, const struct watch *w),
+                           void *arg);
+
 /* session_restore sets what a STATE record says; false when it is malformed. */
 bool session_restore(struct session *s, struct slice state);
-/* session_write_state builds the record; returns whether the state is pinned (cannot be carried over). */
-bool session_write_state(const struct session *s, struct buf *out);
+/* session_write_state builds the record; returns the frame's flags: PINNED (it cannot be carried over), LISTENS. */
+uint8_t session_write_state(const struct session *s, struct buf *out);
 
 #endif

@@ -25,7 +25,7 @@
     " SELECT coalesce($1, " SPACE_OF(                                                                                        \
         "$2",                                                                                                                \
         "$3") "), key, hash, type, value, (SELECT nextval('cofre.revision')),"                                               \
-              " expires_at, CASE WHEN type = 0 THEN $10 ELSE expires_at END, $10, modified_by FROM " ENTRY_ROWS
+              " expires_at, CASE WHEN type = 0 THEN $10 + 60000 ELSE expires_at END, $10, modified_by FROM " ENTRY_ROWS
 #define OR_UPDATE                                                                                       \
     " ON CONFLICT (space, key) DO UPDATE SET type = excluded.type, value = excluded.value,"             \
     " revision = greatest(e.revision + 1, excluded.revision), expires_at = excluded.expires_at,"        \
@@ -36,12 +36,6 @@
     PG_INT4, PG_TEXT, PG_INT4, PG_BYTEA_ARRAY, PG_INT8_ARRAY, PG_INT2_ARRAY, PG_BYTEA_ARRAY, \
         PG_INT8_ARRAY, PG_INT4_ARRAY, PG_INT8
 
-/* The fence: f has one row if the writer's is as expected; another number of them divides by zero. */
-#define FENCE(id, epoch, turn, now)                                                        \
-    "WITH f AS (UPDATE cofre.writer SET turn = " turn ", seen_at = " now " WHERE id = " id \
-    " AND epoch = " epoch " AND turn = " turn " - 1 RETURNING 1) "
-#define FENCED "1 / (SELECT count(*) FROM f) = 1"
-
 const struct sql_row sql_rows[SQL_ID_COUNT] = {
     [SQL_BEGIN] = { "begin", "BEGIN", { 0 } },
     [SQL_BEGIN_SNAPSHOT] = { "begin_snapshot",
@@ -50,9 +44,20 @@ const struct sql_row sql_rows[SQL_ID_COUNT] = {
     [SQL_COMMIT] = { "commit", "COMMIT", { 0 } },
     [SQL_ROLLBACK] = { "rollback", "ROLLBACK", { 0 } },
 
-    /* One row changed or division by zero: a transaction whose fence failed cannot commit anything. */
+    /*
+     * All writers' rows, in one order: each write turn begins with its own (FENCE), so this waits until none is under way, on
+     * any core, and lets none begin. A core that claims its row at this very moment is missed.
+     */
+    [SQL_EXCLUDE] = { "exclude",
+                      "SELECT count(*) FROM (SELECT id FROM cofre.writer ORDER BY id FOR UPDATE) AS w",
+                      { 0 } },
+    /*
+     * One row changed or division by zero: a transaction whose fence failed cannot commit anything. A statement of its own: what
+     * follows has a snapshot from after the wait for the row (EXCLUDE).
+     */
     [SQL_FENCE] = { "fence",
-                    FENCE("$1", "$2", "$3", "$4") "SELECT " FENCED,
+                    "WITH f AS (UPDATE cofre.writer SET turn = $3, seen_at = $4"
+                    " WHERE id = $1 AND epoch = $2 AND turn = $3 - 1 RETURNING 1) SELECT 1 / count(*) FROM f",
                     { PG_INT8, PG_INT8, PG_INT8, PG_INT8 } },
     [SQL_RECOVER] = { "recover",
                       "UPDATE cofre.writer SET epoch = epoch + 1 WHERE id = $1 RETURNING epoch, turn",
@@ -91,14 +96,10 @@ const struct sql_row sql_rows[SQL_ID_COUNT] = {
     /*
      * $1 space (null: look it up by $2, $3) · $4 keys, sorted · $5 hashes · $6 types · $7 values · $8 expiries ·
      * $9 identities · $10 time. A purge time says when the purge looks at the row. It only ever moves closer here, so
-     * that a TTL that is refreshed leaves the indexed column alone (HOT); a deleted row gets its grace period in full.
+     * that a TTL that is refreshed leaves the indexed column alone (HOT); a deleted row is looked at when its grace period
+     * is over.
      */
     [SQL_UPSERT] = { "upsert", INSERT_ENTRIES OR_UPDATE, { INSERT_TYPES } },
-    /* All of a turn of blind writes in one statement: $11 writer · $12 epoch · $13 turn */
-    [SQL_UPSERT_FENCED] = { "upsert_fenced",
-                            FENCE("$11", "$12", "$13", "$10") INSERT_ENTRIES
-                            " WHERE " FENCED OR_UPDATE,
-                            { INSERT_TYPES, PG_INT8, PG_INT8, PG_INT8 } },
     /* For entries that were absent at Load: another core's insert makes this fail (23505) and the turn start again. */
     [SQL_INSERT] = { "insert", INSERT_ENTRIES, { INSERT_TYPES } },
     /* Expiry alone, the value stays: $1 to $3 as above · $4 keys · $5 expiries · $6 identities · $7 time */
@@ -157,13 +158,24 @@ const struct sql_row sql_rows[SQL_ID_COUNT] = {
                                                                                       " ORDER BY hash LIMIT $4",
                    { PG_TEXT, PG_INT4, PG_INT8, PG_INT8, PG_BYTEA, PG_BYTEA, PG_INT8, PG_TEXT } },
 
+    [SQL_KEY] = { "key",
+                  "SELECT e.revision, e.modified_at, i.name, e.expires_at, octet_length(e.value), e.type"
+                  " FROM cofre.entry AS e LEFT JOIN cofre.identity AS i ON i.id = e.modified_by"
+                  " WHERE e.space = " SPACE_OF("$1", "$2") " AND e.key = $3 AND " ALIVE("$4"),
+                  { PG_TEXT, PG_INT4, PG_BYTEA, PG_INT8 } },
+
+    /* $2 old number · $3 new number; thrice, over a number that no database has, two databases change places. */
+    [SQL_RENUMBER] = { "renumber",
+                       "UPDATE cofre.space SET db = $3 WHERE keyspace = $1 AND db = $2",
+                       { PG_TEXT, PG_INT4, PG_INT4 } },
+
     /*
      * The row of a database points at a new space, and the old one is left to the purge. $2 db, or -1: all of the
-     * keyspace. Two cores that flush at once meet at the primary key of retired_space (23505), and one starts again.
+     * keyspace. The lock: what is retired here is what FLUSH takes away, whoever else flushes or swaps at once.
      */
     [SQL_RETIRE] = { "retire",
                      "INSERT INTO cofre.retired_space (id, retired_at) SELECT id, $3 FROM cofre.space"
-                     " WHERE keyspace = $1 AND ($2 < 0 OR db = $2)",
+                     " WHERE keyspace = $1 AND ($2 < 0 OR db = $2) FOR UPDATE",
                      { PG_TEXT, PG_INT4, PG_INT8 } },
     [SQL_FLUSH] = { "flush",
                     "UPDATE cofre.space SET id = nextval('cofre.space_id')"
@@ -177,21 +189,37 @@ const struct sql_row sql_rows[SQL_ID_COUNT] = {
                            "SELECT name, id FROM cofre.identity WHERE name = ANY($1)",
                            { PG_TEXT_ARRAY } },
 
+    /* $2 the greatest number of a database. Databases that are there stay, of whichever core they are. */
+    [SQL_MAKE_KEYSPACE] = { "make_keyspace",
+                            "INSERT INTO cofre.space (keyspace, db) SELECT $1, generate_series(0, $2)"
+                            " ON CONFLICT (keyspace, db) DO NOTHING",
+                            { PG_TEXT, PG_INT4 } },
+
     [SQL_CLOCK] = { "clock",
                     "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint",
                     { 0 } },
 
     [SQL_DISCARD_PLANS] = { "discard_plans", "DISCARD PLANS", { 0 } },
 
-    /*
-     * $1 rows whose expiry is at least the grace period ago · $2 how many at once. How many there were, and how many of them
-     * had expired rather than been deleted (ENTRY_OVER).
-     */
+    /* $1 purge times up to here are looked at · $2 how many at once · $3 what expired before is not kept any longer */
     [SQL_PURGE] = { "purge",
-                    "WITH gone AS (DELETE FROM cofre.entry WHERE (space, key) IN (SELECT space, key FROM cofre.entry"
-                    " WHERE purge_at <= $1 AND expires_at <= $1 ORDER BY purge_at LIMIT $2 FOR UPDATE SKIP LOCKED)"
-                    " RETURNING expires_at) SELECT count(*), count(CASE WHEN expires_at > 1 THEN 1 END) FROM gone",
-                    { PG_INT8, PG_INT8 } },
+                    "DELETE FROM cofre.entry WHERE (space, key) IN (SELECT space, key FROM cofre.entry"
+                    " WHERE purge_at <= $1 AND (type = 0 OR expires_at <= $3) ORDER BY purge_at LIMIT $2"
+                    " FOR UPDATE SKIP LOCKED) RETURNING type",
+                    { PG_INT8, PG_INT8, PG_INT8 } },
+    /*
+     * $1 now · $2 how many at once · $3 how long a deleted row is kept. What has expired becomes a deleted row, not before
+     * the database itself says that its time is over.
+     */
+    [SQL_EXPIRE] = { "expire",
+                     "UPDATE cofre.entry AS e SET type = 0, value = '', expires_at = 1, purge_at = $1 + $3, modified_at = $1"
+                     " FROM (SELECT space, key, expires_at FROM cofre.entry WHERE purge_at <= $1 AND type <> 0 AND expires_at <="
+                     " (SELECT least($1, (extract(epoch FROM clock_timestamp()) * 1000)::bigint))"
+                     " ORDER BY purge_at LIMIT $2 FOR UPDATE SKIP LOCKED) AS d"
+                     " WHERE e.space = d.space AND e.key = d.key"
+                     " RETURNING (SELECT s.keyspace FROM cofre.space AS s WHERE s.id = e.space),"
+                     " (SELECT s.db FROM cofre.space AS s WHERE s.id = e.space), e.key, d.expires_at",
+                     { PG_INT8, PG_INT8, PG_INT8 } },
     /* Looked at, but its TTL was refreshed meanwhile: look again when that is over. */
     [SQL_PURGE_LATER] = { "purge_later",
                           "UPDATE cofre.entry SET purge_at = expires_at WHERE (space, key) IN (SELECT space, key"
@@ -218,16 +246,49 @@ const struct sql_row sql_rows[SQL_ID_COUNT] = {
     [SQL_KEY_COUNTS] = { "key_counts",
                          "SELECT s.keyspace, s.db, count(*), count(e.expires_at),"
                          " coalesce(avg(e.expires_at - $1), 0)::bigint FROM cofre.space AS s"
-                         " JOIN cofre.entry AS e ON e.space = s.id"
-                         " WHERE " ALIVE(
+                         " JOIN cofre.entry AS e ON e.space = s.id WHERE s.keyspace = ANY($2) AND " ALIVE(
                              "$1") " GROUP BY s.keyspace, s.db ORDER BY s.keyspace, s.db",
-                         { PG_INT8 } },
+                         { PG_INT8, PG_TEXT_ARRAY } },
 
     /* $1 this process · $2 numbers · $3 times · $4 events · $5 records. A batch that is sent twice is there once. */
     [SQL_AUDIT] = { "audit",
                     "INSERT INTO cofre.audit (core, number, at, event, record)"
                     " SELECT $1, unnest($2), unnest($3), unnest($4), unnest($5) ON CONFLICT DO NOTHING",
                     { PG_INT8, PG_INT8_ARRAY, PG_INT8_ARRAY, PG_TEXT_ARRAY, PG_TEXT_ARRAY } },
+
+    /* What other cores have read long ago, or died before they could. */
+    [SQL_PURGE_MESSAGES] = { "purge_messages",
+                             "DELETE FROM cofre.message WHERE sent_at <= $1",
+                             { PG_INT8 } },
+    [SQL_PURGE_LISTENERS] = { "purge_listeners",
+                              "DELETE FROM cofre.listener WHERE seen_at <= $1",
+                              { PG_INT8 } },
+
+    /*
+     * Between cores. What they tell each other is told once and kept nowhere: it must not wait for the disk, least of all
+     * with the lock that each NOTIFY holds from its commit on, one for all databases of the server.
+     */
+    [SQL_NO_SYNC] = { "no_sync", "SET synchronous_commit = off", { 0 } },
+    [SQL_LISTEN] = { "listen", "LISTEN cofre", { 0 } },
+    [SQL_LISTENER_JOIN] = { "listener_join",
+                            "INSERT INTO cofre.listener (wants, wish, seen_at) VALUES ($1, $2, $3) RETURNING id",
+                            { PG_INT8, PG_INT8, PG_INT8 } },
+    [SQL_LISTENER_BEAT] = { "listener_beat",
+                            "UPDATE cofre.listener SET wants = $2, wish = $3, seen_at = $4 WHERE id = $1",
+                            { PG_INT8, PG_INT8, PG_INT8, PG_INT8 } },
+    [SQL_LISTENER_LEAVE] = { "listener_leave",
+                             "DELETE FROM cofre.listener WHERE id = $1",
+                             { PG_INT8 } },
+    [SQL_LISTENERS] = { "listeners",
+                        "SELECT id, wants, wish, seen_at FROM cofre.listener WHERE id <> $1",
+                        { PG_INT8 } },
+    [SQL_NOTIFY] = { "notify", "SELECT pg_notify('cofre', unnest($1))", { PG_TEXT_ARRAY } },
+    /* $1 records · $2 time · $3 the payload, to which the row's number is added */
+    [SQL_NOTIFY_LARGE] = { "notify_large",
+                           "WITH m AS (INSERT INTO cofre.message (body, sent_at) VALUES ($1, $2) RETURNING id)"
+                           " SELECT pg_notify('cofre', $3 || id) FROM m",
+                           { PG_BYTEA, PG_INT8, PG_TEXT } },
+    [SQL_MESSAGE] = { "message", "SELECT body FROM cofre.message WHERE id = $1", { PG_INT8 } },
 };
 
 const char *const sql_schema =
@@ -257,6 +318,12 @@ const char *const sql_schema =
     " core bigint NOT NULL, number bigint NOT NULL, at bigint NOT NULL, event text NOT NULL,"
     " record text NOT NULL, PRIMARY KEY (core, number));"
     "CREATE INDEX IF NOT EXISTS audit_at ON cofre.audit (at);"
+    /* from version 2 on: what cores tell each other */
+    "CREATE TABLE IF NOT EXISTS cofre.listener ("
+    " id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, wants bigint NOT NULL, wish bigint NOT NULL,"
+    " seen_at bigint NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS cofre.message ("
+    " id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, sent_at bigint NOT NULL, body bytea NOT NULL);"
     "INSERT INTO cofre.schema (version) SELECT 2 WHERE NOT EXISTS (SELECT 1 FROM cofre.schema);"
     "UPDATE cofre.schema SET version = 2;";
 
@@ -264,6 +331,9 @@ const char *const sql_schema_tuning[] = {
     /* Room on each page for the next version of a row, so that updates stay HOT. */
     "ALTER TABLE cofre.entry SET (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05,"
     " autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_scale_factor = 0.1)",
+    "ALTER TABLE cofre.listener SET (fillfactor = 10, autovacuum_vacuum_scale_factor = 0,"
+    " autovacuum_vacuum_threshold = 1000)",
+    "ALTER TABLE cofre.message ALTER COLUMN body SET STORAGE EXTERNAL",
     "ALTER TABLE cofre.writer SET (fillfactor = 10, autovacuum_vacuum_scale_factor = 0,"
     " autovacuum_vacuum_threshold = 1000)",
     /*

@@ -1,5 +1,5 @@
 /*
- * sql: every statement that the core sends, as rows; prepared by name on each connection.
+ * sql: every statement that the core sends, as rows; prepared by name on each connection that may need it.
  * Portable SQL: no now(), xmax, COLLATE or advisory locks (DESIGN §6.3).
  */
 #ifndef COFRE_SQL_H
@@ -9,7 +9,7 @@
 
 enum {
     SQL_SCHEMA_VERSION = 2,
-    SQL_MAX_PARAMS = 13,
+    SQL_MAX_PARAMS = 10,
 };
 
 enum sql_id {
@@ -17,6 +17,7 @@ enum sql_id {
     SQL_BEGIN_SNAPSHOT,
     SQL_COMMIT,
     SQL_ROLLBACK,
+    SQL_EXCLUDE,
     SQL_FENCE,
     SQL_RECOVER,
     SQL_WRITER,
@@ -25,7 +26,6 @@ enum sql_id {
     SQL_LOAD_LOCKED,
     SQL_LOAD_LARGE,
     SQL_UPSERT,
-    SQL_UPSERT_FENCED,
     SQL_INSERT,
     SQL_TOUCH,
     SQL_SCAN,
@@ -33,10 +33,13 @@ enum sql_id {
     SQL_RANDOM,
     SQL_COUNT,
     SQL_FIND,
+    SQL_KEY,
+    SQL_RENUMBER,
     SQL_RETIRE,
     SQL_FLUSH,
     SQL_IDENTITY_ADD,
     SQL_IDENTITY_IDS,
+    SQL_MAKE_KEYSPACE,
     SQL_CLOCK,
     SQL_DISCARD_PLANS,
     SQL_PURGE,
@@ -47,6 +50,19 @@ enum sql_id {
     SQL_PURGE_WRITERS,
     SQL_KEY_COUNTS,
     SQL_AUDIT,
+    SQL_EXPIRE,
+    SQL_PURGE_MESSAGES,
+    SQL_PURGE_LISTENERS,
+    SQL_TURNS_END, /* those before are for turns and background work, those from here on for the exchange's connection */
+    SQL_NO_SYNC = SQL_TURNS_END,
+    SQL_LISTEN,
+    SQL_LISTENER_JOIN,
+    SQL_LISTENER_BEAT,
+    SQL_LISTENER_LEAVE,
+    SQL_LISTENERS,
+    SQL_NOTIFY,
+    SQL_NOTIFY_LARGE,
+    SQL_MESSAGE,
     SQL_ID_COUNT,
 };
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "identity.h"
+#include "keyspaces.h"
 
 enum {
     PIECE = 1 << 20,     /* bytes of a long value that travel in one row */
@@ -32,6 +33,7 @@ struct space {
 };
 
 struct store {
+    const struct keyspaces *keyspaces;
     struct pg_conn *conn;
     struct working_set *ws;
     int64_t now_ms;
@@ -54,9 +56,10 @@ int64_t store_hash(struct slice key)
     return hash ? hash : 1;
 }
 
-struct store *store_new(void)
+struct store *store_new(const struct keyspaces *keyspaces)
 {
     struct store *s = mem_zalloc(sizeof(*s));
+    s->keyspaces = keyspaces;
     pg_params_init(&s->params);
     return s;
 }
@@ -105,10 +108,14 @@ static void keep_result(struct store *s, PGresult *r)
 
 /* --- parameters that recur ------------------------------------------------------------------ */
 
-/* Keyspaces other than the common one come with the ACL that names them. */
+static void put_keyspace(struct store *s, uint32_t keyspace)
+{
+    pg_bytes(&s->params, keyspaces_name(s->keyspaces, keyspace));
+}
+
 static void put_database(struct store *s, uint32_t db)
 {
-    pg_bytes(&s->params, (struct slice){ (const uint8_t *)"", 0 });
+    put_keyspace(s, db >> 16);
     pg_int4(&s->params, (int32_t)(db & 0xffff));
 }
 
@@ -210,16 +217,16 @@ void store_recover(struct store *s, struct pg_conn *conn, struct store_writer *o
     pg_params_clear(&s->params);
 }
 
-static void put_writer(struct store *s, const struct store_writer *writer, int64_t turn)
+void store_exclude(struct store *s)
 {
-    pg_int8(&s->params, writer->id);
-    pg_int8(&s->params, writer->epoch);
-    pg_int8(&s->params, turn);
+    query(s, SQL_EXCLUDE, NULL, NULL);
 }
 
 void store_fence(struct store *s, const struct store_writer *writer, int64_t turn)
 {
-    put_writer(s, writer, turn);
+    pg_int8(&s->params, writer->id);
+    pg_int8(&s->params, writer->epoch);
+    pg_int8(&s->params, turn);
     pg_int8(&s->params, s->now_ms);
     query(s, SQL_FENCE, NULL, NULL);
 }
@@ -336,10 +343,12 @@ static unsigned collect_loads(struct store *s, size_t *entries)
     for (struct entry *e = ws_first(s->ws); e && *entries; e = e->next) {
         if (!needs_loading(e))
             continue;
-        struct load *load = s->loads;
-        for (unsigned i = 0; i < count && load->db != e->db; i++)
+        struct load *load =
+            s->loads; /* the first `count` are of this call, others of an earlier one */
+        unsigned i = 0;
+        for (; i < count && load->db != e->db; i++)
             load = load->next;
-        if (count == 0 || load == NULL || load->db != e->db) {
+        if (i == count) {
             load = mem_alloc(sizeof(*load) + *entries * sizeof(struct entry *));
             *load = (struct load){ .store = s, .next = s->loads, .db = e->db };
             s->loads = load;
@@ -476,6 +485,7 @@ static size_t collect_dirty(struct store *s)
             s->scratch_cap = s->scratch_cap ? s->scratch_cap * 2 : 256;
             s->scratch = mem_realloc(s->scratch, s->scratch_cap * sizeof(struct entry *));
         }
+        e->stored = true;
         s->scratch[n++] = e;
     }
     if (n > 1)
@@ -531,39 +541,20 @@ static void put_expiries_and_writers(struct store *s, struct entry *const *list,
     pg_int8(&s->params, s->now_ms);
 }
 
-static void put_run(struct store *s, enum save_kind kind, struct entry *const *list, size_t n)
-{
-    put_space(s, list[0]->db);
-    put_keys(s, list, n);
-    if (kind != SAVE_TOUCH)
-        put_values(s, list, n);
-    put_expiries_and_writers(s, list, n);
-}
-
 static void save_run(struct store *s, enum save_kind kind, struct entry *const *list, size_t n)
 {
     static const enum sql_id statement[] = {
         [SAVE_UPSERT] = SQL_UPSERT, [SAVE_INSERT] = SQL_INSERT, [SAVE_TOUCH] = SQL_TOUCH
     };
-    put_run(s, kind, list, n);
+    put_space(s, list[0]->db);
+    put_keys(s, list, n);
+    if (kind != SAVE_TOUCH)
+        put_values(s, list, n);
+    put_expiries_and_writers(s, list, n);
     query(s, statement[kind], NULL, NULL);
 }
 
-/* save_fenced saves the first run with the fence in the same statement, where there is a statement for that. */
-static void save_fenced(struct store *s, enum save_kind kind, struct entry *const *list, size_t n,
-                        const struct store_writer *writer, int64_t turn)
-{
-    if (kind != SAVE_UPSERT) {
-        store_fence(s, writer, turn);
-        save_run(s, kind, list, n);
-        return;
-    }
-    put_run(s, kind, list, n);
-    put_writer(s, writer, turn);
-    query(s, SQL_UPSERT_FENCED, NULL, NULL);
-}
-
-unsigned store_save(struct store *s, const struct store_writer *fence, int64_t turn)
+unsigned store_save(struct store *s)
 {
     const size_t n = collect_dirty(s);
     unsigned statements = 0;
@@ -573,13 +564,8 @@ unsigned store_save(struct store *s, const struct store_writer *fence, int64_t t
         for (end = i + 1; end < n; end++)
             if (s->scratch[end]->db != s->scratch[i]->db || save_kind(s->scratch[end]) != kind)
                 break;
-        if (i == 0 && fence)
-            save_fenced(s, kind, s->scratch, end, fence, turn);
-        else
-            save_run(s, kind, s->scratch + i, end - i);
+        save_run(s, kind, s->scratch + i, end - i);
     }
-    if (n == 0 && fence)
-        store_fence(s, fence, turn);
     return statements;
 }
 
@@ -675,6 +661,27 @@ static bool on_found(void *arg, PGresult *r)
     return true;
 }
 
+enum key_column { KEY_REVISION, KEY_MODIFIED_AT, KEY_NAME, KEY_EXPIRES, KEY_LENGTH, KEY_TYPE };
+
+static bool on_key(void *arg, PGresult *r)
+{
+    struct walking *w = arg;
+    if (PQntuples(r) == 0)
+        return false;
+    struct walk_key *key = ws_alloc(w->store->ws, sizeof(*key));
+    *key = (struct walk_key){
+        .revision = pg_get_int(r, 0, KEY_REVISION),
+        .modified_at = pg_get_int(r, 0, KEY_MODIFIED_AT),
+        .modified_by = pg_get_bytes(r, 0, KEY_NAME),
+        .expires_at = pg_get_int(r, 0, KEY_EXPIRES),
+        .length = (size_t)pg_get_int(r, 0, KEY_LENGTH),
+        .text = pg_get_int(r, 0, KEY_TYPE) == ENTRY_TEXT,
+    };
+    w->walk->found = key;
+    keep_result(w->store, r);
+    return true;
+}
+
 static void put_page(struct store *s, const struct walk *walk, int64_t count)
 {
     put_database(s, walk->db);
@@ -732,15 +739,23 @@ static void walk_find(struct store *s, struct walking *w)
     query(s, SQL_FIND, on_found, w);
 }
 
+static void walk_key(struct store *s, struct walking *w)
+{
+    put_database(s, w->walk->db);
+    pg_bytes(&s->params, w->walk->key);
+    pg_int8(&s->params, s->now_ms);
+    query(s, SQL_KEY, on_key, w);
+}
+
 enum { EVERY_DB = -1 };
 
-static void flush(struct store *s, int32_t db)
+static void flush(struct store *s, uint32_t keyspace, int32_t db)
 {
-    pg_bytes(&s->params, (struct slice){ (const uint8_t *)"", 0 });
+    put_keyspace(s, keyspace);
     pg_int4(&s->params, db);
     pg_int8(&s->params, s->now_ms);
     query(s, SQL_RETIRE, NULL, NULL);
-    pg_bytes(&s->params, (struct slice){ (const uint8_t *)"", 0 });
+    put_keyspace(s, keyspace);
     pg_int4(&s->params, db);
     query(s, SQL_FLUSH, NULL, NULL);
     s->space_count = 0;
@@ -748,14 +763,41 @@ static void flush(struct store *s, int32_t db)
 
 static void walk_flush_db(struct store *s, struct walking *w)
 {
-    flush(s, (int32_t)(w->walk->db & UINT16_MAX));
+    flush(s, w->walk->db >> 16, (int32_t)(w->walk->db & UINT16_MAX));
     ws_forget(s->ws, w->walk->db);
 }
 
 static void walk_flush_all(struct store *s, struct walking *w)
 {
-    flush(s, EVERY_DB);
+    flush(s, w->walk->db >> 16, EVERY_DB);
     ws_forget(s->ws, w->walk->db | UINT16_MAX);
+}
+
+/* A number that no database has; the two that change places need a third. */
+enum { NO_DB = UINT16_MAX };
+
+static void renumber(struct store *s, uint32_t keyspace, uint32_t from, uint32_t to)
+{
+    put_database(s, db_ref(keyspace, from));
+    pg_int4(&s->params, (int32_t)to);
+    query(s, SQL_RENUMBER, NULL, NULL);
+}
+
+/*
+ * The turn is an exclusive one (CMD_EXCLUSIVE): no other has looked a space up and writes to it yet. What was known of
+ * both databases is no longer so.
+ */
+static void walk_swap(struct store *s, struct walking *w)
+{
+    const uint32_t keyspace = w->walk->db >> 16;
+    const uint32_t one = w->walk->db & UINT16_MAX;
+    const uint32_t other = w->walk->other_db & UINT16_MAX;
+    renumber(s, keyspace, one, NO_DB);
+    renumber(s, keyspace, other, one);
+    renumber(s, keyspace, NO_DB, other);
+    s->space_count = 0;
+    ws_unload(s->ws, w->walk->db);
+    ws_unload(s->ws, w->walk->other_db);
 }
 
 void store_walk(struct store *s, struct walk *walk)
@@ -763,7 +805,7 @@ void store_walk(struct store *s, struct walk *walk)
     static void (*const by_kind[])(struct store *, struct walking *) = {
         [WALK_SCAN] = walk_scan,           [WALK_KEYS] = walk_keys, [WALK_RANDOM] = walk_random,
         [WALK_COUNT] = walk_count,         [WALK_FIND] = walk_find, [WALK_FLUSH_DB] = walk_flush_db,
-        [WALK_FLUSH_ALL] = walk_flush_all,
+        [WALK_FLUSH_ALL] = walk_flush_all, [WALK_SWAP] = walk_swap, [WALK_KEY] = walk_key,
     };
     if (walk->kind == WALK_NONE)
         return;
@@ -799,5 +841,16 @@ void store_name(struct store *s, struct pg_conn *conn, struct identity_table *ta
     pg_params_clear(&s->params);
     put_names(s, list, count);
     pg_conn_query(conn, SQL_IDENTITY_IDS, &s->params, 0, on_named, table);
+    pg_params_clear(&s->params);
+}
+
+/* --- keyspaces ---------------------------------------------------------------------------- */
+
+void store_make_keyspace(struct store *s, struct pg_conn *conn, uint32_t keyspace,
+                         int64_t databases)
+{
+    put_keyspace(s, keyspace);
+    pg_int4(&s->params, (int32_t)databases - 1);
+    pg_conn_query(conn, SQL_MAKE_KEYSPACE, &s->params, 0, NULL, NULL);
     pg_params_clear(&s->params);
 }

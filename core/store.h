@@ -13,9 +13,10 @@
 
 struct store;
 struct identity;
+struct keyspaces;
 struct identity_table;
 
-struct store *store_new(void);
+struct store *store_new(const struct keyspaces *keyspaces); /* outlives it */
 void store_free(struct store *s);
 
 /* store_use binds the store to the connection and the working set of the turn that starts; store_reset forgets both
@@ -33,7 +34,8 @@ struct store_writer {
 /* store_claim inserts a row, store_recover raises the epoch; the answer is in *out when the group has ended. */
 void store_claim(struct store *s, struct pg_conn *conn, int64_t now_ms, struct store_writer *out);
 void store_recover(struct store *s, struct pg_conn *conn, struct store_writer *out);
-/* store_fence queues the fence of a transaction that begins with something else than store_save. */
+/* store_exclude waits for the write turns of all cores to end, and lets none begin before this transaction has ended. */
+void store_exclude(struct store *s);
 void store_fence(struct store *s, const struct store_writer *writer, int64_t turn);
 
 /* store_others queues the question what the writers' rows that are not `own` say (cache.h). */
@@ -65,11 +67,8 @@ struct store_figures store_take_figures(struct store *s);
 /* --- walk and save ------------------------------------------------------------------------ */
 
 void store_walk(struct store *s, struct walk *walk);
-/*
- * store_save queues the saving of every dirty entry, the fence of this turn before it where fence is not NULL.
- * Returns the number of statements with entries.
- */
-unsigned store_save(struct store *s, const struct store_writer *fence, int64_t turn);
+/* store_save queues the saving of every dirty entry. Returns the number of statements queued. */
+unsigned store_save(struct store *s);
 /* store_saved: the group with the saves went through, in a transaction that goes on (a walk comes). */
 void store_saved(struct store *s);
 
@@ -78,6 +77,10 @@ void store_saved(struct store *s);
 /* store_name queues giving numbers to identities, and sets identity->id when they come. */
 void store_name(struct store *s, struct pg_conn *conn, struct identity_table *table,
                 struct identity *const *list, size_t count);
+
+/* store_make_keyspace queues making the rows that a private keyspace's databases need. */
+void store_make_keyspace(struct store *s, struct pg_conn *conn, uint32_t keyspace,
+                         int64_t databases);
 
 /* store_hash is the hash that SCAN walks by: in 1 … INT64_MAX, the same on every core. */
 int64_t store_hash(struct slice key);

@@ -12,14 +12,15 @@
 
 struct session;
 
-enum client_class { CLASS_NORMAL, CLASS_REPLICA, CLASS_PUBSUB, CLASS_COUNT };
+/* The third class of client-output-buffer-limit, that of subscribers, is core_push_limit's. */
+enum client_class { CLASS_NORMAL, CLASS_REPLICA, CLASS_COUNT };
 
 /* Bytes of replies that wait for a client: over hard, or over soft for so many seconds, it is cut off. 0: no limit. */
 struct output_limit {
     int64_t hard, soft, seconds;
 };
 
-enum { PERCENTILES_MAX = 32, KEYSPACE_EVENTS_MAX = 24 };
+enum { PERCENTILES_MAX = 32 };
 
 /* Redis's parameters of the same names, with its defaults. */
 struct telemetry_settings {
@@ -30,9 +31,7 @@ struct telemetry_settings {
     double percentiles[PERCENTILES_MAX]; /* of INFO latencystats */
     size_t percentile_count;
     struct output_limit output_limits[CLASS_COUNT];
-    int64_t tracking_table_max_keys;
     int64_t acllog_max_len;
-    char notify_keyspace_events[KEYSPACE_EVENTS_MAX];
 };
 
 struct telemetry {

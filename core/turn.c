@@ -9,17 +9,24 @@
 
 #include "apply.h"
 #include "base/log.h"
+#include "deeds.h"
 #include "dispatch.h"
+#include "gate.h"
+#include "keyspaces.h"
 #include "lanes.h"
 #include "link_server.h"
+#include "monitor.h"
 #include "turn_audit.h"
 #include "turn_cache.h"
+#include "turn_effects.h"
 #include "turn_telemetry.h"
 
 enum {
     UNITS_MAX = 2048,             /* commands and transactions of one turn */
     BYTES_MAX = 32 * 1024 * 1024, /* of requests */
     RESTARTS_MAX = 200,
+    DEEDS_MAX = 64 * 1024 * 1024, /* bytes */
+    KEEP_BUF = 1024 * 1024,
 };
 
 struct turn *turn_new(struct core *core, enum turn_kind kind, const struct turn_owner *owner)
@@ -29,8 +36,10 @@ struct turn *turn_new(struct core *core, enum turn_kind kind, const struct turn_
     t->kind = kind;
     t->owner = *owner;
     t->ws = working_set_new(core->hash_seed);
-    t->store = store_new();
+    t->store = store_new(core->keyspaces);
     buf_init(&t->replies, TURN_REPLIES_MAX);
+    buf_init(&t->deeds, DEEDS_MAX);
+    buf_init(&t->lines, MONITOR_LINES_MAX);
     return t;
 }
 
@@ -44,6 +53,8 @@ void turn_free(struct turn *t)
     store_free(t->store);
     working_set_free(t->ws);
     buf_release(&t->replies);
+    buf_release(&t->deeds);
+    buf_release(&t->lines);
     free(t->parts);
     free(t);
 }
@@ -63,6 +74,7 @@ bool turn_add(struct turn *t, struct session *s)
 {
     if (t->part_count > 0 && (t->units >= UNITS_MAX || t->bytes >= BYTES_MAX))
         return false;
+    gate_recheck(s);
     struct part *p = new_part(t);
     *p = (struct part){ .session = s, .units = s->units, .vars = s->vars };
     s->units = (struct request_list){ NULL, NULL, 0 };
@@ -71,6 +83,7 @@ bool turn_add(struct turn *t, struct session *s)
     for (const struct request *r = p->units.first; r; r = r->next) {
         t->bytes += r->size;
         t->snapshot_units |= r->snapshot;
+        t->exclusive |= r->exclusive;
     }
     if (t->part_count == 1) {
         t->started_ms = uv_now(t->core->loop);
@@ -106,52 +119,74 @@ bool turn_wants_snapshot(const struct turn *t)
 
 /* --- ending ------------------------------------------------------------------------------- */
 
+static void empty_buf(struct buf *b)
+{
+    if (b->cap > KEEP_BUF)
+        buf_release(b);
+    buf_clear(b);
+}
+
 static void empty(struct turn *t)
 {
     t->part_count = 0;
     t->units = 0;
     t->bytes = 0;
     t->snapshot_units = false;
+    t->exclusive = false;
     t->restarts = 0;
     t->step = STEP_IDLE;
     turn_cache_stop(t);
     store_reset(t->store);
     working_set_reset(t->ws);
-    if (t->replies.cap > 1024 * 1024)
-        buf_release(&t->replies);
-    buf_clear(&t->replies);
+    empty_buf(&t->replies);
+    empty_buf(&t->deeds);
+    empty_buf(&t->lines);
 }
 
 /* finish_part gives the session back: what was not run waits again, before what came meanwhile. */
 static void finish_part(struct part *p)
 {
     struct session *s = p->session;
+    if (s->ending) /* it was killed meanwhile */
+        request_free_all(&p->units);
     for (const struct request *r = p->units.first; r; r = r->next)
         s->unit_writes += r->writes;
     request_put_back(&s->units, &p->units);
     dispatch_resume(s);
 }
 
+static struct slice slice_at(const struct buf *b, size_t start, size_t len)
+{
+    return (struct slice){ len ? b->p + b->start + start : NULL, len };
+}
+
 static void answer(struct turn *t, struct part *p)
 {
     struct session *s = p->session;
-    size_t answered = 0;
     bool state = false;
-    for (; answered < p->done; answered++) {
-        struct request *r = request_pop(&p->units);
-        turn_telemetry_unit(t, s, r);
-        s->commands++;
-        state = state || r->command->flags & (CMD_EXEC | CMD_ALONE);
+    deeds_do(s, &t->deeds, p->deeds.start, p->deeds.len);
+    size_t i = 0;
+    for (const struct request *r = p->units.first; i < p->done; r = r->next, i++) {
+        state = state || r->silent || r->command->flags & (CMD_EXEC | CMD_ALONE);
         if (r->command->flags & CMD_EXEC)
             session_unwatch(s);
-        request_free(r);
     }
+    s->commands += p->done;
     if (state)
         link_publish_state(s);
-    if (answered > 0)
-        link_reply(s,
-                   (struct slice){ t->replies.p + t->replies.start + p->reply_start, p->reply_len },
-                   (uint32_t)answered);
+    if (p->done > 0 && !p->later)
+        link_reply(s, slice_at(&t->replies, p->reply_start, p->reply_len), (uint32_t)p->done);
+    monitor_show(s, slice_at(&t->lines, p->lines.start, p->lines.len), t->lines.overflow);
+}
+
+/* retire gives up what has been run, last: effects point into the requests. */
+static void retire(struct turn *t, struct part *p)
+{
+    for (; p->done > 0; p->done--) {
+        struct request *r = request_pop(&p->units);
+        turn_telemetry_unit(t, p->session, r);
+        request_free(r);
+    }
     finish_part(p);
 }
 
@@ -178,30 +213,53 @@ static void undo(struct turn *t)
     working_set_reset(t->ws);
 }
 
+static bool stored(void *arg, const struct watch *w)
+{
+    struct turn *t = arg;
+    const struct entry *e = ws_entry(t->ws, w->db, w->key);
+    return e && e->stored;
+}
+
+/* A key that was absent, written, and is absent again has the revision that it had: WATCH is told of each write. */
+static void break_watches(struct turn *t)
+{
+    for (struct session *s = t->core->first_watcher; s; s = s->watching.next)
+        session_break_watches(s, stored, t);
+}
+
 void turn_settle(struct turn *t)
 {
     count(t);
     turn_telemetry_settled(t);
     turn_audit_settled(t);
+    if (t->kind == TURN_WRITE)
+        break_watches(t);
     turn_cache_settle(t);
     for (size_t i = 0; i < t->part_count; i++)
         answer(t, &t->parts[i]);
+    turn_effects_settle(t);
+    for (size_t i = 0; i < t->part_count; i++)
+        retire(t, &t->parts[i]);
     empty(t);
 }
 
 void turn_fail(struct turn *t, const char *error)
 {
+    if (turn_in_doubt(t))
+        turn_effects_doubt(t);
     undo(t);
     for (size_t i = 0; i < t->part_count; i++) {
         struct part *p = &t->parts[i];
         struct resp_writer w = { &t->replies, p->session->vars.protocol };
         p->reply_start = buf_len(&t->replies);
-        for (struct request *r = p->units.first; r; r = r->next) {
+        p->done = 0;
+        for (struct request *r = p->units.first; r; r = r->next, p->done++) {
             const size_t reply_at = buf_len(&t->replies);
             resp_error(&w, "%s", error);
             turn_telemetry_refused(t, r, reply_at);
+            if (r->silent)
+                buf_truncate(&t->replies, reply_at);
         }
-        p->done = p->units.count;
         p->reply_len = buf_len(&t->replies) - p->reply_start;
     }
     t->core->metrics.turns_failed++;
@@ -281,6 +339,9 @@ static enum refused refusal(const char *sqlstate)
 static void refused(struct turn *t, const char *sqlstate, const char *message)
 {
     t->refused = refusal(sqlstate);
+    /* not_null_violation: a private keyspace's rows are gone (a restored backup): they are made anew */
+    if (strcmp(sqlstate, "23502") == 0 && keyspaces_forget(t->core->keyspaces))
+        t->refused = REFUSED_CONFLICT;
     if (t->refused == REFUSED_ERROR)
         log_event(LOG_ERROR, "the database refused a turn", LF_STR("sqlstate", sqlstate),
                   LF_STR("error", message), LF_INT("commands", t->units));
@@ -313,12 +374,17 @@ static void send_step(struct turn *t, enum turn_step step)
     pg_conn_end_group(t->conn, on_step, t);
 }
 
-/* A write transaction begins with its fence; a read turn of several statements with a snapshot. */
+/*
+ * A write transaction begins with its fence; a read turn of several statements with a snapshot. What excludes other
+ * writers comes even before the fence, so that a turn waits for them while it holds nothing that they could wait for.
+ */
 static void begin(struct turn *t)
 {
     if (t->begun || (t->kind == TURN_READ && !t->snapshot))
         return;
     store_begin(t->store, t->kind == TURN_READ);
+    if (t->exclusive)
+        store_exclude(t->store);
     if (t->kind == TURN_WRITE)
         store_fence(t->store, t->writer, t->number);
     t->begun = true;
@@ -353,7 +419,7 @@ static void walk(struct turn *t)
     turn_cache_writing(t);
     if (walk_empties(t->walk_request->walk->kind))
         turn_cache_emptying(t);
-    t->walk_saved = store_save(t->store, NULL, 0) > 0;
+    t->walk_saved = store_save(t->store) > 0;
     apply_send_walk(t);
     send_step(t, STEP_WALKING);
 }
@@ -361,8 +427,10 @@ static void walk(struct turn *t)
 /* Blind writes alone need no BEGIN: a pipeline up to its Sync is one transaction. */
 static void commit(struct turn *t)
 {
+    if (!t->begun)
+        store_fence(t->store, t->writer, t->number);
     turn_cache_writing(t);
-    store_save(t->store, t->begun ? NULL : t->writer, t->number);
+    store_save(t->store);
     if (t->begun)
         store_commit(t->store);
     send_step(t, STEP_COMMITTING);
@@ -395,10 +463,18 @@ static void apply(struct turn *t)
     }
 }
 
+/* What STEP_NAMING was for has been done, or there was nothing to do. */
+static void note_keyspaces(struct turn *t)
+{
+    for (size_t i = 0; t->kind == TURN_WRITE && i < t->part_count; i++)
+        keyspaces_set_ready(t->core->keyspaces, t->parts[i].vars.keyspace);
+}
+
 static void next_step(struct turn *t)
 {
     switch (t->step) {
     case STEP_NAMING:
+        note_keyspaces(t);
         apply_declare(t);
         if (!load(t))
             apply(t);
@@ -406,8 +482,8 @@ static void next_step(struct turn *t)
     case STEP_WALKING:
         if (t->walk_saved)
             store_saved(t->store);
-        apply_walked(t);
-        apply(t);
+        if (!apply_walked(t) || !load(t))
+            apply(t);
         break;
     case STEP_LOADING:
         if (turn_cache_holds(t))
@@ -436,9 +512,32 @@ static bool name_identities(struct turn *t)
     for (size_t i = 0; i < t->part_count && n < ARRAY_SIZE(unnamed); i++)
         if (t->parts[i].session->identity->id == 0)
             unnamed[n++] = t->parts[i].session->identity;
-    if (n == 0 || t->kind == TURN_READ)
+    if (n > 0)
+        store_name(t->store, t->conn, t->core->identities, unnamed, n);
+    return n > 0;
+}
+
+/* A private keyspace gets its rows before the first write, in the same transaction. */
+static bool make_keyspaces(struct turn *t)
+{
+    bool any = false;
+    for (size_t i = 0; i < t->part_count; i++) {
+        const uint32_t keyspace = t->parts[i].vars.keyspace;
+        if (keyspaces_ready(t->core->keyspaces, keyspace))
+            continue;
+        store_make_keyspace(t->store, t->conn, keyspace, t->core->options.databases);
+        any = true;
+    }
+    return any;
+}
+
+static bool prepare(struct turn *t)
+{
+    if (t->kind == TURN_READ)
         return false;
-    store_name(t->store, t->conn, t->core->identities, unnamed, n);
+    const bool names = name_identities(t);
+    if (!make_keyspaces(t) && !names)
+        return false;
     send_step(t, STEP_NAMING);
     return true;
 }
@@ -455,7 +554,8 @@ void turn_run(struct turn *t, struct pg_conn *conn, struct store_writer *writer,
     t->step = STEP_NAMING;
     t->now_ms = core_now_ms(t->core);
     turn_cache_start(t);
+    turn_effects_start(t);
     store_use(t->store, conn, t->ws, t->now_ms);
-    if (!name_identities(t))
+    if (!prepare(t))
         next_step(t);
 }

@@ -72,8 +72,10 @@ void turn_telemetry_exec(struct request *r)
     r->ran = true;
     r->error = 0;
     r->own_ns = 0;
-    for (struct request *b = r->body; b; b = b->next)
+    for (struct request *b = r->body; b; b = b->next) {
         b->ran = false;
+        b->error = 0;
+    }
 }
 
 void turn_telemetry_refused(struct turn *t, struct request *r, size_t reply_at)
@@ -120,6 +122,13 @@ void turn_telemetry_settled(struct turn *t)
     count_work(t);
 }
 
+void turn_telemetry_later(struct turn *t, struct request *r, uint64_t began_ns, struct slice reply)
+{
+    r->ran = true;
+    r->error = command_stats_code(telemetry_of(t)->commands, reply);
+    r->own_ns = uv_hrtime() - began_ns;
+}
+
 static void count_call(struct turn *t, struct session *s, const struct request *r, uint64_t cost,
                        uint64_t latency)
 {
@@ -144,6 +153,8 @@ void turn_telemetry_unit(struct turn *t, struct session *s, const struct request
         return;
     }
     for (const struct request *b = r->body; b; b = b->next) {
+        if (!b->ran && b->error)
+            command_stats_reject(telemetry_of(t)->commands, b->command, b->error);
         if (!b->ran)
             continue;
         count_call(t, s, b, b->own_ns + t->times.share, latency);

@@ -27,6 +27,8 @@ void turn_telemetry_rewind(struct turn *t);
 /* Once it is settled: first the turn, then each unit, before it is freed. */
 
 void turn_telemetry_settled(struct turn *t);
+/* turn_telemetry_later: a transaction's command was run after the commit. */
+void turn_telemetry_later(struct turn *t, struct request *r, uint64_t began_ns, struct slice reply);
 void turn_telemetry_unit(struct turn *t, struct session *s, const struct request *r);
 
 #endif

@@ -37,6 +37,13 @@ struct working_set {
     void (*on_write)(void *arg, struct entry *e);
     void *on_write_arg;
 
+    uint32_t events; /* the classes that are kept */
+    bool writes;
+    bool met_expired;
+    uint64_t by;
+    struct effect *effects;
+    struct effect **last_effect;
+
     /* The arena: [bytes, at) given out · [at, end) free, of chunks' first; spare: for the next turns. */
     uint8_t *at;
     uint8_t *end;
@@ -52,6 +59,7 @@ struct working_set *working_set_new(uint64_t seed)
     ws->buckets = mem_zalloc(BUCKETS_MIN * sizeof(struct entry *));
     ws->mask = BUCKETS_MIN - 1;
     ws->last = &ws->first;
+    ws->last_effect = &ws->effects;
     ws->seed = seed;
     return ws;
 }
@@ -183,6 +191,9 @@ static void reset_buckets(struct working_set *ws)
 
 void working_set_reset(struct working_set *ws)
 {
+    ws->effects = NULL;
+    ws->last_effect = &ws->effects;
+    ws->met_expired = false;
     reset_buckets(ws);
     reset_arena(ws);
 }
@@ -222,6 +233,9 @@ static struct entry *slot(struct working_set *ws, uint32_t db, struct slice key)
 struct entry *ws_want(struct working_set *ws, uint32_t db, struct slice key, enum entry_need need)
 {
     struct entry *e = slot(ws, db, key);
+    if (need == NEED_NOTHING && (ws->events & EVENT_NEW) != 0) {
+        need = NEED_META; /* whether it is new is to be told */
+    }
     if (e->wanted < need) {
         e->wanted = need;
     }
@@ -271,16 +285,83 @@ static bool alive(const struct working_set *ws, const struct entry *e)
     return e->exists && (e->expires_at == 0 || e->expires_at > ws->now_ms);
 }
 
+/* lapsed: its time has passed and nobody has noted that in its row. A deleted row's is ENTRY_OVER. */
+static bool lapsed(const struct working_set *ws, const struct entry *e)
+{
+    return e->row && e->loaded != NEED_NOTHING && e->expires_at > ENTRY_OVER &&
+           e->expires_at <= ws->now_ms;
+}
+
 struct entry *ws_find(struct working_set *ws, uint32_t db, struct slice key)
 {
     struct entry *e = ws_entry(ws, db, key);
-    return e != NULL && alive(ws, e) ? e : NULL;
+    if (e == NULL || alive(ws, e)) {
+        return e;
+    }
+    ws->met_expired = ws->met_expired || lapsed(ws, e);
+    return NULL;
+}
+
+/* --- effects ------------------------------------------------------------------------------ */
+
+void ws_listen(struct working_set *ws, uint32_t events, bool writes)
+{
+    ws->events = events;
+    ws->writes = writes;
+}
+
+void ws_act_as(struct working_set *ws, uint64_t by)
+{
+    ws->by = by;
+}
+
+struct effect *ws_effect(struct working_set *ws, enum effect_kind kind, uint32_t db)
+{
+    struct effect *effect = ws_alloc(ws, sizeof(*effect));
+    *effect = (struct effect){ .kind = kind, .db = db, .by = ws->by };
+    *ws->last_effect = effect;
+    ws->last_effect = &effect->next;
+    return effect;
+}
+
+struct effect *ws_effects(const struct working_set *ws)
+{
+    return ws->effects;
+}
+
+bool ws_met_expired(const struct working_set *ws)
+{
+    return ws->met_expired;
+}
+
+void ws_event(struct working_set *ws, uint32_t event, const char *name, uint32_t db,
+              struct slice key)
+{
+    if ((ws->events & event) == 0) {
+        return;
+    }
+    struct effect *effect = ws_effect(ws, EFFECT_EVENT, db);
+    effect->event = event;
+    effect->name = name;
+    effect->key = key;
+}
+
+/* note_arrival: the key was not there. If its time was over and nobody had told yet, this is when it went. */
+static void note_arrival(struct working_set *ws, struct entry *e)
+{
+    if (lapsed(ws, e)) {
+        ws_event(ws, EVENT_EXPIRED, "expired", e->db, e->key);
+    }
+    ws_event(ws, EVENT_NEW, "new", e->db, e->key);
 }
 
 static void touch(struct working_set *ws, struct entry *e)
 {
     if (ws->on_write != NULL) {
         ws->on_write(ws->on_write_arg, e);
+    }
+    if (ws->writes) {
+        ws_effect(ws, EFFECT_WROTE, e->db)->key = e->key;
     }
     e->dirty = true;
     e->modified_at = ws->now_ms;
@@ -300,6 +381,9 @@ struct entry *ws_put(struct working_set *ws, uint32_t db, struct slice key, stru
                      int64_t expires_at)
 {
     struct entry *e = slot(ws, db, key);
+    if (!alive(ws, e)) {
+        note_arrival(ws, e);
+    }
     e->exists = true;
     e->expires_at = expires_at;
     ws_set_value(ws, e, value);
@@ -366,21 +450,36 @@ static bool in_database(const struct entry *e, uint32_t db)
     return e->db == db || (whole_keyspace && e->db >> 16 == db >> 16);
 }
 
+/* forget: nothing is known but that, up to `loaded`, there is nothing. */
+static void forget(struct entry *e, enum entry_need loaded)
+{
+    e->loaded = loaded;
+    e->row = false;
+    e->withheld = false;
+    e->exists = false;
+    e->dirty = false;
+    e->value_changed = false;
+    e->value = (struct slice){ NULL, 0 };
+    e->length = 0;
+    e->room = 0;
+    e->expires_at = 0;
+    e->revision = 0;
+}
+
 void ws_forget(struct working_set *ws, uint32_t db)
 {
     for (struct entry *e = ws->first; e != NULL; e = e->next) {
         if (in_database(e, db)) {
-            e->loaded = NEED_VALUE;
-            e->row = false;
-            e->withheld = false;
-            e->exists = false;
-            e->dirty = false;
-            e->value_changed = false;
-            e->value = (struct slice){ NULL, 0 };
-            e->length = 0;
-            e->room = 0;
-            e->expires_at = 0;
-            e->revision = 0;
+            forget(e, NEED_VALUE);
+        }
+    }
+}
+
+void ws_unload(struct working_set *ws, uint32_t db)
+{
+    for (struct entry *e = ws->first; e != NULL; e = e->next) {
+        if (e->db == db) {
+            forget(e, NEED_NOTHING);
         }
     }
 }

@@ -6,6 +6,7 @@
 #ifndef COFRE_WORKING_SET_H
 #define COFRE_WORKING_SET_H
 
+#include "effect.h"
 #include "entry.h"
 
 struct working_set;
@@ -52,6 +53,14 @@ struct slice ws_share(struct entry *e);
 void *ws_alloc(struct working_set *ws, size_t size);
 struct slice ws_copy(struct working_set *ws, struct slice bytes);
 
+/*
+ * ws_event declares a keyspace event, told when the turn has committed; nothing is kept when nobody listens. The key
+ * lives until then (an argument does), name is static. A new key's "new" and an expired one's "expired" come by
+ * themselves where ws_put finds the key missing.
+ */
+void ws_event(struct working_set *ws, uint32_t event, const char *name, uint32_t db,
+              struct slice key);
+
 /* --- for turn and store ---------------------------------------------------------------- */
 
 /* ws_want declares that a command will need this much of the key; creates the entry if need be. */
@@ -69,11 +78,26 @@ size_t ws_count(const struct working_set *ws);
  * ws_begin_unit sets whose writes follow, and the time that expiry is judged by. identity_id goes to modified_by.
  */
 void ws_begin_unit(struct working_set *ws, int64_t now_ms, int32_t identity_id);
+
+/* ws_listen: which events are kept, and whether written keys are, until the next call; `by` goes to EFFECT_WROTE. */
+void ws_listen(struct working_set *ws, uint32_t events, bool writes);
+void ws_act_as(struct working_set *ws, uint64_t by);
+/* ws_effect appends an effect of this kind for the caller to fill in; ws_effects is the first of all, then e->next. */
+struct effect *ws_effect(struct working_set *ws, enum effect_kind kind, uint32_t db);
+struct effect *ws_effects(const struct working_set *ws);
+/* ws_met_expired: a key was looked for whose time is over, and whose row does not say so yet. */
+bool ws_met_expired(const struct working_set *ws);
+
 /*
  * ws_forget empties a database (all of its keyspace when number is UINT16_MAX) after FLUSHDB: its entries are
  * then known to be absent, without a row, and clean.
  */
 void ws_forget(struct working_set *ws, uint32_t db);
+/*
+ * ws_unload: what was known of a database is so no more, as after SWAPDB; its entries are to be loaded again, those that are
+ * dirty were stored before.
+ */
+void ws_unload(struct working_set *ws, uint32_t db);
 /* ws_clean marks every dirty entry as stored: its row exists and holds what the entry says; its revision is unknown. */
 void ws_clean(struct working_set *ws);
 

@@ -46,7 +46,7 @@ static uint64_t open_deadline(const struct conn *c)
     int64_t left = c->peer->trusted_until - (int64_t)time(NULL) + 1;
     uint64_t ms = left <= 0 ? 1 : (uint64_t)left * 1000;
     int64_t idle = worker_options(c->worker)->idle_timeout_ms;
-    if (idle > 0) {
+    if (idle > 0 && !c->listens) {
         uint64_t silent = uv_now(worker_loop(c->worker)) - c->active_at;
         uint64_t rest = silent >= (uint64_t)idle ? 1 : (uint64_t)idle - silent;
         ms = rest < ms ? rest : ms;
@@ -85,6 +85,17 @@ void conn_peer_text(const struct conn *c, char out[ADDRESS_TEXT])
     struct sockaddr_storage addr = { .ss_family = AF_UNSPEC };
     memcpy(&addr, &c->from, sizeof(c->from));
     address_text(&addr, out);
+}
+
+void conn_set_listens(struct conn *c, bool listens)
+{
+    if (c->listens == listens) {
+        return;
+    }
+    c->listens = listens;
+    if (c->state == CONN_OPEN) {
+        worker_set_deadline(c->worker, c, open_deadline(c));
+    }
 }
 
 uint64_t conn_session(const struct conn *c)
@@ -518,7 +529,8 @@ static void open_deadline_passed(struct conn *c)
                   LF_INT("session", c->session), LF_STR("peer", peer),
                   LF_SLICE("identity", c->peer->identity), LF_SLICE("serial", c->peer->serial));
         conn_finish(c, "its certificate has expired");
-    } else if (idle > 0 && uv_now(worker_loop(c->worker)) - c->active_at >= (uint64_t)idle) {
+    } else if (idle > 0 && !c->listens &&
+               uv_now(worker_loop(c->worker)) - c->active_at >= (uint64_t)idle) {
         conn_finish(c, "idle for too long");
     } else {
         worker_set_deadline(c->worker, c, open_deadline(c));

@@ -163,6 +163,7 @@ static void on_state(struct conn *c, const struct frame *f)
     free(c->state_record);
     c->state_record = NULL;
     bool pinned = (f->flags & FRAME_PINNED) != 0;
+    conn_set_listens(c, (f->flags & FRAME_LISTENS) != 0);
     if (f->payload.len > 0 || pinned) {
         size_t len = f->payload.len < FRAME_MAX_STATE ? f->payload.len : FRAME_MAX_STATE;
         c->state_record = mem_alloc(sizeof(*c->state_record) + len);

@@ -53,6 +53,7 @@ struct conn {
     bool closing_reply : 1; /* the core asked to close after this batch's bytes */
     bool eof : 1;           /* the client will send nothing more */
     bool delivering : 1;    /* between a batch's first piece and its delivery */
+    bool listens : 1;       /* the core says that it waits to be told things: it is never idle */
     const char *why;        /* it is ending; NULL: it is not */
     struct request_stream requests;
     uint32_t unanswered;
@@ -75,6 +76,9 @@ struct conn_record {
 };
 
 void conn_set_state(struct conn *c, enum conn_state next);
+
+/* conn_set_listens: whether silence of the client is no reason to close it. */
+void conn_set_listens(struct conn *c, bool listens);
 
 /* conn_write encrypts and sends; what the socket does not take waits in c->out. False: it broke. */
 bool conn_write(struct conn *c, struct slice plain);

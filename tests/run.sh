@@ -2,12 +2,13 @@
 # Installs what the tests need, builds, and runs them. The last line is `N passed, N failed`.
 #
 #   tests/run.sh                           everything
-#   tests/run.sh unit|integration|fuzz…    some of it
+#   tests/run.sh unit|integration|fuzz…    some of it, or `suite`, which is not part of everything
 #
 #   unit         each test program, with the address and undefined-behaviour sanitizers (build/asan)
 #   integration  pytest: real clients, gateway, core and PostgreSQL (build/release); then, with the sanitizers'
 #                programs (build/asan), the tests that are marked `asan`
 #   fuzz         each libFuzzer target for COFRE_FUZZ_SECONDS (10), from its corpus (build/fuzz)
+#   suite        Redis's own test suite, counted in units (build/release); see redis_suite.sh
 #
 # Two runs in one work tree may overlap: they take turns at building, and each has its own folder for results.
 
@@ -176,12 +177,23 @@ run_fuzz()
     done
 }
 
+run_suite()
+{
+    with_build_lock build release || return 0
+    say "Redis's own test suite (build/release)"
+    local log=$results/suite.log counts
+    COFRE_BUILD=build/release tests/redis_suite.sh 2>&1 | tee "$log" || true
+    counts=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$log" | tail -n 1)
+    # shellcheck disable=SC2086 # two numbers
+    add ${counts:-0 1}
+}
+
 [ $# -gt 0 ] || set -- unit integration fuzz
 for part in "$@"; do
     case $part in
-    unit | integration | fuzz) ;;
-    -h | --help) sed -n '2,12s/^# \{0,1\}//p' tests/run.sh; exit 0 ;;
-    *) echo "tests/run.sh: no part '$part'; there are unit, integration and fuzz" >&2; exit 2 ;;
+    unit | integration | fuzz | suite) ;;
+    -h | --help) sed -n '2,13s/^# \{0,1\}//p' tests/run.sh; exit 0 ;;
+    *) echo "tests/run.sh: no part '$part'; there are unit, integration, fuzz and suite" >&2; exit 2 ;;
     esac
 done
 

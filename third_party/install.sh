@@ -17,16 +17,18 @@ export LC_ALL=C
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname "$here")
 readonly here root
+# shellcheck source=third_party/debian.sh
+source "$here/debian.sh"
+
 readonly out=$root/build/third_party
 readonly boringssl=$out/boringssl
 
 readonly packages=(build-essential cmake ninja-build pkg-config xz-utils debian-archive-keyring openssl
-    libuv1-dev libpq-dev postgresql libedit-dev libcmocka-dev)
-readonly test_packages=(redis-tools redis-server prometheus-redis-exporter python3 python3-redis python3-pytest clang llvm libclang-rt-14-dev
-    clang-format clang-tidy cppcheck shellcheck)
+    libuv1-dev libpq-dev libxxhash-dev postgresql libedit-dev libcmocka-dev)
+readonly test_packages=(redis-tools redis-server iredis prometheus-redis-exporter python3 python3-redis python3-pytest
+    python3-hypothesis clang llvm libclang-rt-14-dev clang-format clang-tidy cppcheck shellcheck)
 
 readonly source_package=android-platform-external-boringssl
-readonly keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 # suite, upstream version, SHA-256 of the upstream archive; the first that can be had is taken
 readonly sources=(
     "trixie   14.0.0+r45 f9223e8c15ad5d9e3f1cd50861f4c272658864661e2332bea5d60952aa0930cd"
@@ -36,79 +38,9 @@ readonly sources=(
 tmp=
 trap '[[ -z $tmp ]] || rm -rf "$tmp"' EXIT
 
-say() { printf '%s\n' "third_party: $*" >&2; }
-warn() { say "warning: $*"; }
-die() { local code=$1; shift; say "$*"; exit "$code"; }
-
 usage()
 {
     sed -n '2,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
-}
-
-as_root()
-{
-    if [[ $(id -u) -eq 0 ]]; then
-        "$@"
-    else
-        sudo "$@"
-    fi
-}
-
-# quietly COMMAND…: shows its output only when it fails, and a dot every few seconds on a terminal.
-quietly()
-{
-    local log rc=0
-    log=$(mktemp)
-    if [[ -t 2 ]]; then
-        (while sleep 3; do printf . >&2; done) &
-        local dots=$!
-    fi
-    "$@" >"$log" 2>&1 </dev/null || rc=$?
-    if [[ -n ${dots:-} ]]; then
-        kill "$dots" 2>/dev/null || true
-        wait "$dots" 2>/dev/null || true
-        printf '\r\033[K' >&2
-    fi
-    [[ $rc -eq 0 ]] || tail -n 40 "$log" >&2
-    rm -f "$log"
-    return "$rc"
-}
-
-# ---- packages ----------------------------------------------------------------------------------------------------
-
-missing_packages()
-{
-    local have p
-    have=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' "$@" 2>/dev/null | awk '$1 == "ii" { print $2 }' || true)
-    for p in "$@"; do
-        grep -qxF -- "$p" <<<"$have" || printf '%s\n' "$p"
-    done
-}
-
-apt_get()
-{
-    quietly as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=600 "$@"
-}
-
-install_packages()
-{
-    local missing
-    mapfile -t missing < <(missing_packages "$@")
-    [[ ${#missing[@]} -gt 0 ]] || return 0
-    command -v apt-get >/dev/null || die 2 "not a Debian system; please install: ${missing[*]}"
-
-    [[ $(id -u) -eq 0 ]] || command -v sudo >/dev/null ||
-        die 2 "these packages are missing, and only root (or sudo, which is not here) can install them: ${missing[*]}"
-
-    say "installing with apt: ${missing[*]}"
-    # Lists may be absent (fresh images) or too old for what the mirror still has: then update, and try once more.
-    if ! apt-get -qq --simulate install --no-install-recommends "${missing[@]}" >/dev/null 2>&1 ||
-        ! apt_get install --no-install-recommends "${missing[@]}"; then
-        say "refreshing the package lists first"
-        apt_get update || die 2 "apt-get update failed (see above)"
-        apt_get install --no-install-recommends "${missing[@]}" ||
-            die 2 "apt-get could not install: ${missing[*]} (see above)"
-    fi
 }
 
 # ---- BoringSSL ---------------------------------------------------------------------------------------------------
@@ -129,50 +61,6 @@ is_current()
         [[ $(cat "$boringssl/stamp") != "$(stamp_of "$version")" ]] || return 0
     done
     return 1
-}
-
-# debian_mirror: where this machine gets Debian from, as its own apt sees it.
-debian_mirror()
-{
-    # shellcheck disable=SC2016 # apt expands these, not the shell
-    apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
-        awk -F '|' '$1 == "Debian" && $2 == "Debian" { print $3; exit }'
-}
-
-has_sum() { [[ -f $1 && $(sha256sum <"$1" | cut -d' ' -f1) == "$2" ]]; }
-
-# fetch SUITE SUM ARCHIVE: apt's own download, with lists and cache in $tmp.
-fetch()
-{
-    local suite=$1 sum=$2 archive=$3 mirror found
-    mirror=$(debian_mirror)
-    if [[ -z $mirror ]]; then
-        apt_get update || true
-        mirror=$(debian_mirror)
-    fi
-    [[ -n $mirror ]] || { warn "this machine's apt knows no Debian mirror"; return 1; }
-    [[ -r $keyring ]] || { warn "no $keyring (package debian-archive-keyring)"; return 1; }
-
-    rm -rf "$tmp/apt"
-    mkdir -p "$tmp/apt"/{lists/partial,cache/archives/partial,download}
-    # apt fetches as the user _apt, so that a hostile mirror does not face root
-    if [[ $(id -u) -eq 0 ]] && getent passwd _apt >/dev/null; then
-        chmod 755 "$tmp"
-        chown -R _apt "$tmp/apt"
-    fi
-    printf '%s\n' "Types: deb-src" "URIs: $mirror" "Suites: $suite" "Components: main" "Signed-By: $keyring" \
-        >"$tmp/apt/boringssl.sources"
-
-    local options=(-q -o Dir::Etc::sourcelist="$tmp/apt/boringssl.sources" -o Dir::Etc::sourceparts=-
-        -o Dir::State::lists="$tmp/apt/lists" -o Dir::Cache="$tmp/apt/cache" -o APT::Update::Error-Mode=any)
-    quietly apt-get "${options[@]}" update || { warn "could not read Debian's $suite from this machine's mirror"; return 1; }
-    (cd "$tmp/apt/download" && quietly apt-get "${options[@]}" source --download-only --tar-only "$source_package") ||
-        { warn "could not download the $suite source of $source_package"; return 1; }
-
-    found=$(find "$tmp/apt/download" -maxdepth 1 -type f -name "${source_package}_*.orig.tar.*" -print -quit)
-    [[ -n $found ]] || { warn "apt brought no upstream archive for $suite"; return 1; }
-    has_sum "$found" "$sum" || { warn "the $suite archive $(basename "$found") is not the pinned one"; return 1; }
-    mv "$found" "$archive"
 }
 
 # build ARCHIVE VERSION
@@ -215,7 +103,7 @@ install_boringssl()
         archive=$out/download/boringssl_$version.tar.xz
         if ! has_sum "$archive" "$sum"; then
             say "fetching the source of BoringSSL $version"
-            fetch "$suite" "$sum" "$archive" || { first=no; continue; }
+            fetch_source "$source_package" "$suite" "$sum" "$archive" || { first=no; continue; }
         fi
         [[ $first == yes ]] || warn "using BoringSSL $version of $suite, older than the one wanted"
         build "$archive" "$version"

@@ -1,16 +1,16 @@
 /*
- * client: CLIENT and its subcommands: names, and what the core knows of each connection.
+ * client: CLIENT as far as it is about the caller's own connection: names, replies, switches; and PAUSE, which is about
+ * everybody's. What of other connections is shown or ended is in clients.c.
  */
 #include "commands/commands.h"
 #include "commands/names.h"
 #include "core.h"
-
-#include <inttypes.h>
+#include "deeds.h"
 
 /* --- names ---------------------------------------------------------------------------------- */
 
 /* Redis's validateClientAttr: CLIENT LIST shows these unquoted. */
-static bool is_plain(struct slice s)
+bool is_plain_name(struct slice s)
 {
     for (size_t i = 0; i < s.len; i++) {
         if (s.p[i] < '!' || s.p[i] > '~') {
@@ -27,7 +27,7 @@ bool set_name(struct call *call, enum session_name which, struct slice name)
         [SESSION_LIB_NAME] = "lib-name",
         [SESSION_LIB_VERSION] = "lib-ver",
     };
-    if (!is_plain(name)) {
+    if (!is_plain_name(name)) {
         resp_error(call->reply, "ERR %s cannot contain spaces, newlines or special characters.",
                    what[which]);
         return false;
@@ -74,168 +74,197 @@ void run_client_id(struct call *call)
     resp_int(call->reply, (int64_t)session_id(call->session));
 }
 
-/* --- CLIENT INFO, CLIENT LIST ----------------------------------------------------------------- */
+/* --- switches ------------------------------------------------------------------------------- */
 
-enum { LIST_MAX = 64 * 1024 * 1024 }; /* bytes of a CLIENT LIST */
-
-/* add_field writes name=value; bytes that could forge a field or a line are written as \xNN. */
-static void add_field(struct buf *out, const char *name, struct slice value)
+/* turn_switch reads ON or OFF from the third argument. */
+static void turn_switch(struct call *call, enum session_switch which)
 {
-    buf_printf(out, " %s=", name);
-    if (is_plain(value)) {
-        buf_append_slice(out, value);
+    const bool on = call_arg_is(call, 2, "on");
+    if (!on && !call_arg_is(call, 2, "off")) {
+        reply_syntax_error(call);
         return;
     }
-    for (size_t i = 0; i < value.len; i++) {
-        if (value.p[i] < '!' || value.p[i] == 0x7f) {
-            buf_printf(out, "\\x%02x", value.p[i]);
-        } else {
-            buf_append(out, &value.p[i], 1);
-        }
+    session_switch(call->session, which, on);
+    resp_ok(call->reply);
+}
+
+/* Nothing is ever evicted here, neither clients nor keys: both are kept for CLIENT LIST to show. */
+void run_client_no_evict(struct call *call)
+{
+    turn_switch(call, SESSION_NO_EVICT);
+}
+
+void run_client_no_touch(struct call *call)
+{
+    turn_switch(call, SESSION_NO_TOUCH);
+}
+
+/*
+ * OFF and SKIP are not answered themselves: the reply is empty, or dispatch drops it. In a transaction that would be a hole
+ * in EXEC's reply, which clients could not read any more (as they cannot with Redis).
+ */
+void run_client_reply(struct call *call)
+{
+    struct session *s = call->session;
+    if (call->ws != NULL) {
+        resp_error(call->reply, "ERR CLIENT REPLY is not possible inside a transaction");
+    } else if (call_arg_is(call, 2, "on")) {
+        session_switch(s, SESSION_REPLY_OFF | SESSION_REPLY_SKIP, false);
+        resp_ok(call->reply);
+    } else if (call_arg_is(call, 2, "off")) {
+        session_switch(s, SESSION_REPLY_OFF, true);
+    } else if (call_arg_is(call, 2, "skip")) {
+        session_switch(s, SESSION_REPLY_SKIP_NEXT, (session_switches(s) & SESSION_REPLY_OFF) == 0);
+    } else {
+        reply_syntax_error(call);
     }
 }
 
-static int64_t multi_field(const struct session *s)
+/* A second MONITOR is answered, too: Redis says nothing, and lets its client wait. */
+void run_monitor(struct call *call)
 {
-    size_t queued = session_multi_count(s);
-    return queued == SIZE_MAX ? -1 : (int64_t)queued;
-}
-
-static void add_state(struct buf *out, struct session *s, int64_t now_ms)
-{
-    const struct session_vars *vars = session_vars(s);
-    add_field(out, "name", session_name(s, SESSION_NAME));
-    buf_printf(out, " age=%" PRId64 " idle=%" PRId64 " flags=%s db=%" PRIu32,
-               (now_ms - session_opened_ms(s)) / 1000, session_idle_seconds(s),
-               session_in_multi(s) ? "x" : "N", vars->db_number);
-    buf_printf(out, " sub=0 psub=0 ssub=0 multi=%" PRId64 " watch=%zu", multi_field(s),
-               session_watch_count(s));
-    /* Buffers are the gateway's. The fields stay, for those who look for them. */
-    buf_printf(out, " qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0"
-                    " tot-mem=0 events=r");
-}
-
-/* add_session writes one line: Redis's fields in Redis's order, then ours. */
-static void add_session(struct buf *out, struct session *s, int64_t now_ms)
-{
-    const struct frame_open *open = session_open_info(s);
-    const char *last = session_last_command(s);
-    buf_printf(out, "id=%" PRIu64, session_id(s));
-    add_field(out, "addr", open->peer);
-    add_field(out, "laddr", open->local);
-    buf_printf(out, " fd=-1");
-    add_state(out, s, now_ms);
-    buf_printf(out, " cmd=%s", last != NULL ? last : "NULL");
-    add_field(out, "user", session_identity(s));
-    buf_printf(out, " redir=-1 resp=%d", session_vars(s)->protocol);
-    add_field(out, "lib-name", session_name(s, SESSION_LIB_NAME));
-    add_field(out, "lib-ver", session_name(s, SESSION_LIB_VERSION));
-    add_field(out, "tls", open->tls_version);
-    add_field(out, "cipher", open->cipher);
-    add_field(out, "identity", session_identity(s));
-    buf_printf(out, " cert-serial=%.*s cert-expires=%" PRId64 "\n", (int)open->serial.len,
-               (const char *)open->serial.p, open->not_after);
-}
-
-void run_client_info(struct call *call)
-{
-    struct buf out;
-    buf_init(&out, LIST_MAX);
-    add_session(&out, call->session, call->now_ms);
-    resp_verbatim(call->reply, "txt", buf_slice(&out));
-    buf_release(&out);
-}
-
-struct listing {
-    struct buf out;
-    int64_t now_ms;
-};
-
-static void list_visit(struct session *s, void *arg)
-{
-    struct listing *listing = arg;
-    add_session(&listing->out, s, listing->now_ms);
-}
-
-/* list_type writes the sessions of a type; false after an error reply. All of ours are normal so far. */
-static bool list_type(struct call *call, struct listing *listing)
-{
-    if (call_arg_is(call, 3, "normal")) {
-        core_each_session(call->core, list_visit, listing);
-        return true;
+    if (call->ws != NULL) {
+        resp_error(call->reply, "ERR MONITOR isn't allowed for DENY BLOCKING client");
+        return;
     }
-    if (call_arg_is(call, 3, "pubsub") || call_arg_is(call, 3, "master") ||
-        call_arg_is(call, 3, "replica") || call_arg_is(call, 3, "slave")) {
-        return true;
-    }
-    int shown = call->argv[3].len < 128 ? (int)call->argv[3].len : 128;
-    resp_error(call->reply, "ERR Unknown client type '%.*s'", shown, (const char *)call->argv[3].p);
-    return false;
+    session_monitor(call->session);
+    resp_ok(call->reply);
 }
 
-static bool list_ids(struct call *call, struct listing *listing)
+/* --- PAUSE, UNPAUSE, UNBLOCK ---------------------------------------------------------------- */
+
+/* reply_unfit: Redis's words where the row's arity cannot say how many arguments there may be. */
+static void reply_unfit(struct call *call)
 {
-    for (uint32_t i = 3; i < call->argc; i++) {
-        int64_t id = 0;
-        if (slice_to_i64(call->argv[i], &id) != ERR_OK) {
-            resp_error(call->reply, "ERR Invalid client ID");
-            return false;
-        }
-        struct session *s = id > 0 ? core_find_session(call->core, (uint64_t)id) : NULL;
-        if (s != NULL) {
-            list_visit(s, listing);
-        }
+    int shown = call->argv[1].len < 128 ? (int)call->argv[1].len : 128;
+    resp_error(call->reply,
+               "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try CLIENT HELP.",
+               shown, (const char *)call->argv[1].p);
+}
+
+/* pause_mode reads [WRITE|ALL]; false after an error reply. */
+static bool pause_mode(struct call *call, bool *writes_only)
+{
+    *writes_only = call->argc == 4 && call_arg_is(call, 3, "write");
+    if (call->argc > 4) {
+        reply_unfit(call);
+        return false;
+    }
+    if (call->argc == 4 && !*writes_only && !call_arg_is(call, 3, "all")) {
+        resp_error(call->reply, "ERR CLIENT PAUSE mode must be WRITE or ALL");
+        return false;
     }
     return true;
 }
 
-static bool list(struct call *call, struct listing *listing)
+void run_client_pause(struct call *call)
 {
-    if (call->argc == 2) {
-        core_each_session(call->core, list_visit, listing);
-        return true;
+    enum {
+        MOST_MS = INT32_MAX
+    }; /* 24 days: nobody is paused so long, and sums of times stay small */
+    bool writes_only = false;
+    int64_t ms = 0;
+    if (!pause_mode(call, &writes_only)) {
+        return;
     }
-    if (call->argc == 4 && call_arg_is(call, 2, "type")) {
-        return list_type(call, listing);
+    if (slice_to_i64(call->argv[2], &ms) != ERR_OK) {
+        resp_error(call->reply, "ERR timeout is not an integer or out of range");
+        return;
     }
-    if (call->argc > 3 && call_arg_is(call, 2, "id")) {
-        return list_ids(call, listing);
+    if (ms < 0) {
+        resp_error(call->reply, "ERR timeout is negative");
+        return;
     }
-    reply_syntax_error(call);
-    return false;
+    const struct deed deed = {
+        .kind = DEED_PAUSE,
+        .writes_only = writes_only,
+        .keyspace = session_vars(call->session)->keyspace,
+        .ms = ms < MOST_MS ? ms : MOST_MS,
+    };
+    deeds_note(call->deeds, &deed);
+    resp_ok(call->reply);
 }
 
-void run_client_list(struct call *call)
+void run_client_unpause(struct call *call)
 {
-    struct listing listing = { .now_ms = call->now_ms };
-    buf_init(&listing.out, LIST_MAX);
-    if (list(call, &listing)) {
-        resp_verbatim(call->reply, "txt", buf_slice(&listing.out));
+    const struct deed deed = {
+        .kind = DEED_UNPAUSE,
+        .keyspace = session_vars(call->session)->keyspace,
+    };
+    deeds_note(call->deeds, &deed);
+    resp_ok(call->reply);
+}
+
+/* Nothing blocks here: there is never anybody to unblock. */
+void run_client_unblock(struct call *call)
+{
+    int64_t id = 0;
+    if (call->argc > 4) {
+        reply_unfit(call);
+    } else if (call->argc == 4 && !call_arg_is(call, 3, "timeout") &&
+               !call_arg_is(call, 3, "error")) {
+        resp_error(call->reply, "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
+    } else if (call_i64(call, 2, &id)) {
+        resp_int(call->reply, 0);
     }
-    buf_release(&listing.out);
 }
 
 void run_client_help(struct call *call)
 {
     static const char *const lines[] = {
+        "CACHING (YES|NO)",
+        "    Say whether the keys of the next command are tracked (OPTIN, OPTOUT).",
+        "GETREDIR",
+        "    Return the ID of the client that is told of changed keys instead of this one.",
         "GETNAME",
         "    Return the name of the current connection.",
         "ID",
         "    Return the ID of the current connection.",
         "INFO",
         "    Return information about the current client connection.",
-        "LIST [options ...]",
+        "KILL <ip:port>",
+        "    Kill connection made from <ip:port>.",
+        "KILL <option> <value> [<option> <value> [...]]",
+        "    Kill connections that all options fit. Options are those of LIST.",
+        "LIST [<option> <value> [<option> <value> [...]]]",
         "    Return information about client connections. Options:",
         "    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)",
-        "      Return clients of specified type.",
+        "      Connections of this type.",
         "    * ID <client-id> [<client-id> ...]",
-        "      Return clients of specified ids.",
+        "      Connections with these ids.",
+        "    * USER <username>",
+        "      Connections of this identity.",
+        "    * ADDR <ip:port>, LADDR <ip:port>, IP <ip>",
+        "      Connections from or to this address.",
+        "    * NAME <name>, LIB-NAME <name>, LIB-VER <version>, DB <number>",
+        "      Connections that have set these.",
+        "    * MAXAGE <seconds>, IDLE <seconds>",
+        "      Connections that are at least so old, or idle for so long.",
+        "    * SKIPME (YES|NO)",
+        "      Leave the current connection out (default: KILL yes, LIST no).",
+        "NO-EVICT (ON|OFF)",
+        "    Mark the current connection; nothing is evicted here.",
+        "NO-TOUCH (ON|OFF)",
+        "    Mark the current connection; reading a key leaves no trace here.",
+        "PAUSE <timeout> [WRITE|ALL]",
+        "    Suspend all, or just write, clients for <timeout> milliseconds.",
+        "REPLY (ON|OFF|SKIP)",
+        "    Control the replies sent to the current connection.",
         "SETINFO <option> <value>",
         "    Set client meta attr. Options are:",
         "    * LIB-NAME: the client lib name.",
         "    * LIB-VER: the client lib version.",
         "SETNAME <name>",
         "    Assign the name <name> to the current connection.",
+        "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]",
+        "         [OPTIN] [OPTOUT] [NOLOOP]",
+        "    Tell this client, or another one, when keys that it has read change.",
+        "TRACKINGINFO",
+        "    Describe the tracking of the current connection.",
+        "UNBLOCK <clientid> [TIMEOUT|ERROR]",
+        "    Return 0: no command blocks here.",
+        "UNPAUSE",
+        "    Stop the current client pause, resuming traffic.",
     };
     reply_help(call, "CLIENT", lines, ARRAY_SIZE(lines));
 }

@@ -56,10 +56,10 @@ extern const struct parameter config_parameters[];
 extern const size_t config_parameter_count;
 
 /* config_values.c */
-parameter_get get_keyspace_events, get_output_limits, get_percentiles, get_store_timeout,
-    get_loglevel, get_cofre_loglevel;
-parameter_set set_keyspace_events, set_output_limits, set_percentiles, set_store_timeout,
-    set_loglevel, set_cofre_loglevel, set_cache_size;
+parameter_get get_keyspace_events, get_tracking_max_keys, get_output_limits, get_percentiles,
+    get_store_timeout, get_loglevel, get_cofre_loglevel;
+parameter_set set_keyspace_events, set_tracking_max_keys, set_output_limits, set_percentiles,
+    set_store_timeout, set_loglevel, set_cofre_loglevel, set_cache_size;
 
 /* config_memory reads a number of bytes: 1024, 1k (1000), 1kb (1024), m, mb, g, gb. */
 MUST_CHECK bool config_memory(struct slice s, int64_t *out);

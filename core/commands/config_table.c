@@ -42,6 +42,12 @@ static void get_cache_size(struct call *call, struct buf *out)
     buf_printf(out, "%" PRId64, core_options(call->core)->cache_size);
 }
 
+static void get_acl_file(struct call *call, struct buf *out)
+{
+    const char *file = core_options(call->core)->acl_file;
+    buf_printf(out, "%s", file != NULL ? file : "");
+}
+
 static void get_audit(struct call *call, struct buf *out)
 {
     buf_printf(out, "%s", core_options(call->core)->audit);
@@ -112,6 +118,7 @@ enum { VALUE_LARGEST = 64 * 1024 * 1024, KEY_LARGEST = 2600 };
 /* clang-format off */
 
 const struct parameter config_parameters[] = {
+    { "aclfile", PARAM_TEXT, PARAM_IMMUTABLE, NULL, get_acl_file, PLACE_NONE, 0, 0, 0, NULL, NULL },
     SETTING("acllog-max-len", PARAM_NUMBER, acllog_max_len, 0, INT64_MAX),
     IS("activedefrag", PARAM_BOOL, "no"),
     ONE_OF("appendfsync", "always", "everysec, always, no"), /* a reply means that it is stored */
@@ -179,7 +186,7 @@ const struct parameter config_parameters[] = {
     ONE_OF("tls-auth-clients", "yes", "no, yes, optional"),
     SHOWN("tls-port", PARAM_NUMBER, get_tls_port),
     IS("tls-protocols", PARAM_TEXT, "TLSv1.2 TLSv1.3"),
-    SETTING("tracking-table-max-keys", PARAM_NUMBER, tracking_table_max_keys, 0, INT64_MAX),
+    FORM("tracking-table-max-keys", get_tracking_max_keys, set_tracking_max_keys),
     NEVER("unixsocket", PARAM_TEXT, ""),
 };
 

@@ -4,6 +4,7 @@
 #include "commands/config.h"
 #include "base/log.h"
 #include "core.h"
+#include "notify.h"
 #include "telemetry.h"
 
 #include <inttypes.h>
@@ -59,68 +60,77 @@ static struct telemetry_settings *settings_of(struct core *core)
     return &core_telemetry(core)->settings;
 }
 
-/* --- notify-keyspace-events ------------------------------------------------------------------- */
-
-/* The classes in the order in which they are shown; A stands for the first ten. */
-static const char event_classes[] = "g$lshzxetdnKEm";
-enum { ALL_CLASSES = 10 };
-
-static const char *parse_events(struct slice value, char out[KEYSPACE_EVENTS_MAX])
-{
-    bool on[sizeof(event_classes) - 1] = { false };
-    for (size_t i = 0; i < value.len; i++) {
-        const char *found = strchr(event_classes, value.p[i]);
-        if (value.p[i] == 'A') {
-            memset(on, true, ALL_CLASSES);
-        } else if (value.p[i] == '\0' || found == NULL) {
-            return "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.";
-        } else {
-            on[found - event_classes] = true;
-        }
-    }
-    const bool all = memchr(on, false, ALL_CLASSES) == NULL;
-    size_t n = 0;
-    if (all) {
-        out[n++] = 'A';
-    }
-    for (size_t i = all ? ALL_CLASSES : 0; i < ARRAY_SIZE(on); i++) {
-        if (on[i]) {
-            out[n++] = event_classes[i];
-        }
-    }
-    out[n] = '\0';
-    return NULL;
-}
+/* --- notify-keyspace-events, tracking-table-max-keys -------------------------------------------- */
 
 void get_keyspace_events(struct call *call, struct buf *out)
 {
-    buf_printf(out, "%s", settings_of(call->core)->notify_keyspace_events);
+    notify_format(core_notify_events(call->core), out);
 }
 
 const char *set_keyspace_events(struct core *core, struct slice value, bool apply)
 {
-    char events[KEYSPACE_EVENTS_MAX];
-    const char *error = parse_events(value, events);
-    if (error == NULL && apply) {
-        memcpy(settings_of(core)->notify_keyspace_events, events, sizeof(events));
+    uint32_t flags = 0;
+    if (notify_parse(value, &flags) != ERR_OK) {
+        return "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.";
     }
-    return error;
+    if (apply) {
+        core_set_notify_events(core, flags);
+    }
+    return NULL;
+}
+
+void get_tracking_max_keys(struct call *call, struct buf *out)
+{
+    buf_printf(out, "%" PRId64, core_tracking_max_keys(call->core));
+}
+
+const char *set_tracking_max_keys(struct core *core, struct slice value, bool apply)
+{
+    int64_t keys = 0;
+    if (slice_to_i64(value, &keys) != ERR_OK) {
+        return "argument couldn't be parsed into an integer";
+    }
+    if (keys < 0) {
+        return "argument must be between 0 and 9223372036854775807 inclusive";
+    }
+    if (apply) {
+        core_set_tracking_max_keys(core, keys);
+    }
+    return NULL;
 }
 
 /* --- client-output-buffer-limit ----------------------------------------------------------------- */
 
-static const char *const class_names[CLASS_COUNT] = {
+enum { CLASS_PUBSUB = CLASS_COUNT, CLASSES };
+
+static const char *const class_names[CLASSES] = {
     [CLASS_NORMAL] = "normal",
     [CLASS_REPLICA] = "slave",
     [CLASS_PUBSUB] = "pubsub",
 };
+
+/* All classes in one array, to be changed there before any of it counts. */
+static void read_limits(struct core *core, struct output_limit limits[CLASSES])
+{
+    const struct core_output_limit push = core_push_limit(core);
+    memcpy(limits, settings_of(core)->output_limits, CLASS_COUNT * sizeof(*limits));
+    limits[CLASS_PUBSUB] = (struct output_limit){ push.hard, push.soft, push.soft_ms / 1000 };
+}
+
+static void write_limits(struct core *core, const struct output_limit limits[CLASSES])
+{
+    const struct output_limit *push = &limits[CLASS_PUBSUB];
+    memcpy(settings_of(core)->output_limits, limits, CLASS_COUNT * sizeof(*limits));
+    core_set_push_limit(core,
+                        (struct core_output_limit){ push->hard, push->soft, push->seconds * 1000 });
+}
 
 static bool find_class(struct slice name, size_t *out)
 {
     if (slice_eq_nocase(name, SLICE("replica"))) {
         name = SLICE("slave");
     }
-    for (size_t i = 0; i < CLASS_COUNT; i++) {
+    for (size_t i = 0; i < CLASSES; i++) {
         if (slice_eq_nocase(name, slice_of(class_names[i]))) {
             *out = i;
             return true;
@@ -129,7 +139,7 @@ static bool find_class(struct slice name, size_t *out)
     return false;
 }
 
-static const char *parse_limit(struct slice *rest, struct output_limit limits[CLASS_COUNT])
+static const char *parse_limit(struct slice *rest, struct output_limit limits[CLASSES])
 {
     struct slice words[4];
     size_t which = 0;
@@ -143,7 +153,8 @@ static const char *parse_limit(struct slice *rest, struct output_limit limits[CL
         return "Invalid client class specified in buffer limit configuration.";
     }
     if (!config_memory(words[1], &limit.hard) || !config_memory(words[2], &limit.soft) ||
-        slice_to_i64(words[3], &limit.seconds) != ERR_OK || limit.seconds < 0) {
+        slice_to_i64(words[3], &limit.seconds) != ERR_OK || limit.seconds < 0 ||
+        limit.seconds > INT64_MAX / 1000) {
         return "Error in hard, soft or soft_seconds setting in buffer limit configuration.";
     }
     limits[which] = limit;
@@ -152,25 +163,26 @@ static const char *parse_limit(struct slice *rest, struct output_limit limits[CL
 
 void get_output_limits(struct call *call, struct buf *out)
 {
-    const struct telemetry_settings *s = settings_of(call->core);
-    for (size_t i = 0; i < CLASS_COUNT; i++) {
+    struct output_limit limits[CLASSES];
+    read_limits(call->core, limits);
+    for (size_t i = 0; i < CLASSES; i++) {
         buf_printf(out, "%s%s %" PRId64 " %" PRId64 " %" PRId64, i > 0 ? " " : "", class_names[i],
-                   s->output_limits[i].hard, s->output_limits[i].soft, s->output_limits[i].seconds);
+                   limits[i].hard, limits[i].soft, limits[i].seconds);
     }
 }
 
 const char *set_output_limits(struct core *core, struct slice value, bool apply)
 {
-    struct output_limit limits[CLASS_COUNT];
+    struct output_limit limits[CLASSES];
     struct slice rest = value;
     struct slice word;
     const char *error = NULL;
-    memcpy(limits, settings_of(core)->output_limits, sizeof(limits));
+    read_limits(core, limits);
     for (struct slice ahead = rest; error == NULL && next_word(&ahead, &word); ahead = rest) {
         error = parse_limit(&rest, limits);
     }
     if (error == NULL && apply) {
-        memcpy(settings_of(core)->output_limits, limits, sizeof(limits));
+        write_limits(core, limits);
     }
     return error;
 }

@@ -13,6 +13,10 @@ void run_ping(struct call *call)
 {
     if (call->argc > 2) {
         reply_wrong_arity(call->reply, call->command);
+    } else if (session_only_listens(call->session)) {
+        resp_array(call->reply, 2);
+        resp_bulk_text(call->reply, "pong");
+        resp_bulk(call->reply, call->argc == 2 ? call->argv[1] : SLICE(""));
     } else if (call->argc == 2) {
         resp_bulk(call->reply, call->argv[1]);
     } else {
@@ -90,6 +94,13 @@ static bool authenticate(struct call *call, struct slice user)
         return true;
     }
     struct slice identity = session_identity(call->session);
+    core_refused(call->core, call->session,
+                 &(struct core_refusal){
+                     .reason = "auth",
+                     .context = session_in_multi(call->session) ? "multi" : "toplevel",
+                     .object = SLICE("AUTH"),
+                     .username = user,
+                 });
     resp_error(call->reply,
                "WRONGPASS the certificate decides who you are, and it says '%.*s': AUTH can only "
                "confirm that.",

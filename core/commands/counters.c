@@ -11,12 +11,11 @@
 #include <string.h>
 
 /* store writes the number's text into the entry, which is made if need be; an expiry stays. */
-static void store(struct call *call, struct entry *e, const char *text, size_t length)
+static void store(struct call *call, struct entry *e, const char *text, size_t length,
+                  const char *event)
 {
-    if (e == NULL) {
-        e = ws_put(call->ws, call->db, call->argv[1], (struct slice){ NULL, 0 }, 0);
-    }
-    memcpy(ws_edit(call->ws, e, length), text, length);
+    memcpy(call_edit(call, 1, e, length), text, length);
+    call_event(call, EVENT_STRING, event, call->argv[1]);
 }
 
 /* --- INCR DECR INCRBY DECRBY ------------------------------------------------------------- */
@@ -52,7 +51,7 @@ static void increment(struct call *call, int64_t by)
     }
     char text[I64_TEXT];
     char *digits = i64_text(n, text);
-    store(call, e, digits, (size_t)(text + I64_TEXT - digits));
+    store(call, e, digits, (size_t)(text + I64_TEXT - digits), "incrby");
     resp_int(call->reply, n);
 }
 
@@ -149,6 +148,6 @@ void run_incrbyfloat(struct call *call)
     }
     char text[FLOAT_TEXT];
     size_t length = float_text(n, text);
-    store(call, e, text, length);
+    store(call, e, text, length, "incrbyfloat");
     resp_bulk(call->reply, (struct slice){ (const uint8_t *)text, length });
 }

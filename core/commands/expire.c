@@ -47,10 +47,11 @@ bool expiry_positive(struct call *call, uint32_t i, struct expiry_unit unit, int
 
 void expiry_apply(struct call *call, struct entry *e, int64_t expires_at)
 {
-    if (expires_at != 0 && expires_at <= call->now_ms) {
-        ws_remove(call->ws, e);
+    if (expires_at <= call->now_ms) {
+        call_remove(call, 1, e); /* also for EXPIREAT 0, which is no "never" here */
     } else {
         ws_expire(call->ws, e, expires_at);
+        call_event(call, EVENT_GENERIC, "expire", call->argv[1]);
     }
 }
 
@@ -125,11 +126,7 @@ static void expire(struct call *call, struct expiry_unit unit)
         resp_int(call->reply, 0);
         return;
     }
-    if (expires_at <= call->now_ms) {
-        ws_remove(call->ws, e); /* also for EXPIREAT 0, which is no "never" here */
-    } else {
-        ws_expire(call->ws, e, expires_at);
-    }
+    expiry_apply(call, e, expires_at);
     resp_int(call->reply, 1);
 }
 
@@ -196,6 +193,7 @@ void run_persist(struct call *call)
     bool had = e != NULL && e->expires_at != 0;
     if (had) {
         ws_expire(call->ws, e, 0);
+        call_event(call, EVENT_GENERIC, "persist", call->argv[1]);
     }
     resp_int(call->reply, had);
 }

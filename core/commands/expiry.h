@@ -25,7 +25,7 @@ MUST_CHECK bool expiry_positive(struct call *call, uint32_t i, struct expiry_uni
 /* expiry_any parses argument i of EXPIRE and its kin: any number that does not overflow. */
 MUST_CHECK bool expiry_any(struct call *call, uint32_t i, struct expiry_unit unit, int64_t *out);
 
-/* expiry_apply sets the entry's expiry; a time that has passed deletes it at once, as Redis does. */
+/* expiry_apply sets the first key's expiry; a time that has passed deletes it at once, as Redis does. It declares either. */
 void expiry_apply(struct call *call, struct entry *e, int64_t expires_at);
 
 #endif

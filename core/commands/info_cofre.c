@@ -15,6 +15,7 @@ void info_cofre(struct call *call, struct buf *out)
     const struct core_metrics *m = core_metrics(call->core);
     const struct cache_figures cache = core_cache(call->core);
     const struct audit_figures audit = core_audit(call->core);
+    const struct core_exchange exchange = core_exchange(call->core);
     info_text(out, "cofre_version", COFRE_VERSION);
     info_number(out, "max_key", (uint64_t)o->max_key);
     info_number(out, "max_value", (uint64_t)o->max_value);
@@ -26,6 +27,11 @@ void info_cofre(struct call *call, struct buf *out)
     info_number(out, "cache_hits", cache.hits);
     info_number(out, "cache_misses", cache.misses);
     info_number(out, "cache_forgotten", cache.forgotten);
+    info_number(out, "cores", exchange.peers + 1);
+    info_number(out, "exchange_sent", exchange.sent);
+    info_number(out, "exchange_received", exchange.received);
+    info_number(out, "exchange_dropped", exchange.dropped);
+    info_number(out, "exchange_missed", exchange.lost);
     info_text(out, "audit_state", audit.state);
     info_number(out, "audit_records_written", audit.written);
     info_number(out, "audit_records_waiting", audit.waiting);

@@ -4,6 +4,7 @@
  */
 #include "commands/info.h"
 #include "commands/names.h"
+#include "acl/user.h"
 #include "core.h"
 #include "session.h"
 #include "telemetry.h"
@@ -86,8 +87,8 @@ void info_clients(struct call *call, struct buf *out)
     info_number(out, "maxclients", (uint64_t)info_gateway_stat(call, "gateway_max_connections"));
     info_number(out, "client_recent_max_input_buffer", clients.longest_input);
     info_number(out, "client_recent_max_output_buffer", clients.longest_output);
-    info_number(out, "blocked_clients", m->blocked_clients);
-    info_number(out, "tracking_clients", m->tracking_clients);
+    info_number(out, "blocked_clients", m->sessions_paused);
+    info_number(out, "tracking_clients", core_tracking(call->core).clients);
     info_number(out, "clients_in_timeout_table", 0);
 }
 
@@ -281,6 +282,12 @@ static void add_traffic(struct call *call, struct buf *out)
                 (uint64_t)info_gateway_stat(call, "gateway_turned_away"));
 }
 
+/* topics: of this keyspace and on this core, as far as PUBSUB tells. */
+static uint64_t topics(const struct call *call, enum pubsub_kind kind)
+{
+    return pubsub_topics(core_pubsub(call->core), kind, call->db >> 16);
+}
+
 static void add_keys(struct call *call, struct buf *out)
 {
     static const struct constant replication[] = { { "sync_full", "0" },
@@ -301,9 +308,9 @@ static void add_keys(struct call *call, struct buf *out)
     ADD_CONSTANTS(out, eviction);
     info_number(out, "keyspace_hits", m->keyspace_hits);
     info_number(out, "keyspace_misses", m->keyspace_misses);
-    info_number(out, "pubsub_channels", m->pubsub_channels);
-    info_number(out, "pubsub_patterns", m->pubsub_patterns);
-    info_number(out, "pubsubshard_channels", m->pubsub_shard_channels);
+    info_number(out, "pubsub_channels", topics(call, PUBSUB_CHANNEL));
+    info_number(out, "pubsub_patterns", topics(call, PUBSUB_PATTERN));
+    info_number(out, "pubsubshard_channels", topics(call, PUBSUB_SHARD));
 }
 
 void info_stats(struct call *call, struct buf *out)
@@ -322,12 +329,13 @@ void info_stats(struct call *call, struct buf *out)
         { "reply_buffer_expands", "0" },
     };
     const struct core_metrics *m = core_metrics(call->core);
+    const struct tracking_figures tracking = core_tracking(call->core);
     add_traffic(call, out);
     add_keys(call, out);
     ADD_CONSTANTS(out, forks);
-    info_number(out, "tracking_total_keys", m->tracking_keys);
-    info_number(out, "tracking_total_items", m->tracking_items);
-    info_number(out, "tracking_total_prefixes", m->tracking_prefixes);
+    info_number(out, "tracking_total_keys", tracking.keys);
+    info_number(out, "tracking_total_items", tracking.items);
+    info_number(out, "tracking_total_prefixes", tracking.prefixes);
     info_number(out, "unexpected_error_replies", 0);
     info_number(out, "total_error_replies",
                 command_stats_errors(core_telemetry(call->core)->commands));
@@ -390,12 +398,16 @@ void info_cluster(struct call *call, struct buf *out)
     info_number(out, "cluster_enabled", 0);
 }
 
-/* Only the databases of the client's own keyspace. */
+/* Only the databases of the client's own keyspace, and of them those that it may use. */
 void info_keyspace(struct call *call, struct buf *out)
 {
-    uint32_t keyspace = session_vars(call->session)->keyspace;
+    const struct acl_user *user = session_user(call->session);
     struct core_key_count count;
-    for (size_t i = 0; core_key_counts(call->core, keyspace, i, &count); i++) {
+    for (size_t i = 0; core_key_counts(call->core, i, &count); i++) {
+        if (count.keyspace != session_vars(call->session)->keyspace ||
+            !acl_user_has_database(user, count.db_number)) {
+            continue;
+        }
         buf_printf(out,
                    "db%" PRIu32 ":keys=%" PRId64 ",expires=%" PRId64 ",avg_ttl=%" PRId64 "\r\n",
                    count.db_number, count.keys, count.expires, count.average_ttl);

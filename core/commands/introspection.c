@@ -3,24 +3,10 @@
  */
 #include "commands/commands.h"
 #include "command_docs.h"
+#include "command_keys.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* find_any takes "get", and "config|get" for a subcommand. */
-static const struct command *find_any(struct slice name)
-{
-    const uint8_t *bar = name.len > 0 ? memchr(name.p, '|', name.len) : NULL;
-    if (bar == NULL) {
-        return command_find(name);
-    }
-    size_t n = (size_t)(bar - name.p);
-    const struct command *container = command_find((struct slice){ name.p, n });
-    if (container == NULL) {
-        return NULL;
-    }
-    return command_find_sub(container, (struct slice){ bar + 1, name.len - n - 1 });
-}
 
 /* --- COMMAND, COMMAND INFO, COMMAND DOCS ------------------------------------------------------ */
 
@@ -40,7 +26,7 @@ void run_command_info(struct call *call)
     }
     resp_array(call->reply, call->argc - 2);
     for (uint32_t i = 2; i < call->argc; i++) {
-        const struct command *command = find_any(call->argv[i]);
+        const struct command *command = command_find_name(call->argv[i]);
         if (command != NULL) {
             command_reply_info(call->reply, command);
         } else {
@@ -66,11 +52,11 @@ void run_command_docs(struct call *call)
     }
     size_t known = 0;
     for (uint32_t i = 2; i < call->argc; i++) {
-        known += find_any(call->argv[i]) != NULL;
+        known += command_find_name(call->argv[i]) != NULL;
     }
     resp_map(call->reply, known);
     for (uint32_t i = 2; i < call->argc; i++) {
-        const struct command *command = find_any(call->argv[i]);
+        const struct command *command = command_find_name(call->argv[i]);
         if (command != NULL) {
             command_reply_docs(call->reply, command);
         }
@@ -132,7 +118,7 @@ static bool parse_filter(const struct call *call, struct filter *out)
 static size_t count_sub_passes(const struct filter *filter, const struct command *command)
 {
     size_t count = 0;
-    for (size_t i = 0; filter->kind != LIST_ALL && i < command->subcommand_count; i++) {
+    for (size_t i = 0; i < command->subcommand_count; i++) {
         count += passes(filter, &command->subcommands[i]);
     }
     return count;
@@ -141,14 +127,14 @@ static size_t count_sub_passes(const struct filter *filter, const struct command
 static void reply_sub_passes(struct call *call, const struct filter *filter,
                              const struct command *command)
 {
-    for (size_t i = 0; filter->kind != LIST_ALL && i < command->subcommand_count; i++) {
+    for (size_t i = 0; i < command->subcommand_count; i++) {
         if (passes(filter, &command->subcommands[i])) {
             resp_bulk_text(call->reply, command->subcommands[i].name);
         }
     }
 }
 
-/* run_command_list: as in Redis, subcommands are listed only when there is a filter. */
+/* run_command_list: subcommands are listed as commands are, while COMMAND COUNT counts containers alone; as in Redis. */
 void run_command_list(struct call *call)
 {
     struct filter filter = { .kind = LIST_ALL };
@@ -182,7 +168,7 @@ static const struct command *resolve_inner(struct call *call)
     }
     if (command == NULL) {
         resp_error(call->reply, "ERR Invalid command specified");
-    } else if (command->first == 0) {
+    } else if (command->first == 0 && command->keys == NULL) {
         resp_error(call->reply, "ERR The command has no key arguments");
         command = NULL;
     } else if (!command_arity_ok(command, argc)) {
@@ -192,7 +178,8 @@ static const struct command *resolve_inner(struct call *call)
     return command;
 }
 
-void run_command_getkeys(struct call *call)
+/* The keys of the command behind the first two arguments, and what it does with them if that is asked. */
+static void reply_keys(struct call *call, bool with_flags)
 {
     const struct command *command = resolve_inner(call);
     if (command == NULL) {
@@ -201,13 +188,34 @@ void run_command_getkeys(struct call *call)
     const struct slice *argv = call->argv + 2;
     uint32_t argc = call->argc - 2;
     size_t count = command_keys(command, argv, argc, NULL, 0);
+    if (count == 0) {
+        resp_error(call->reply, "ERR Invalid arguments specified for command");
+        return;
+    }
     struct slice *keys = mem_alloc(count * sizeof(*keys));
     command_keys(command, argv, argc, keys, count);
     resp_array(call->reply, count);
     for (size_t i = 0; i < count; i++) {
+        if (with_flags) {
+            resp_array(call->reply, 2);
+        }
         resp_bulk(call->reply, keys[i]);
+        if (with_flags) {
+            const uint32_t access = command_key_access_of(command, argv, argc, i);
+            command_reply_key_access(call->reply, access & ~(uint32_t)KEY_VARIABLE);
+        }
     }
     free(keys);
+}
+
+void run_command_getkeys(struct call *call)
+{
+    reply_keys(call, false);
+}
+
+void run_command_getkeysandflags(struct call *call)
+{
+    reply_keys(call, true);
 }
 
 void run_command_help(struct call *call)
@@ -228,6 +236,8 @@ void run_command_help(struct call *call)
         "    commands are returned.",
         "GETKEYS <full-command>",
         "    Return the keys from a full command.",
+        "GETKEYSANDFLAGS <full-command>",
+        "    Return the keys and the access flags from a full command.",
     };
     reply_help(call, "COMMAND", lines, ARRAY_SIZE(lines));
 }

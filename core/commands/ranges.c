@@ -11,8 +11,9 @@ void run_strlen(struct call *call)
     resp_int(call->reply, e == NULL ? 0 : (int64_t)e->length);
 }
 
-/* write_at puts bytes at an offset of the value, which grows with zeros as far as needed; replies the length. */
-static void write_at(struct call *call, struct entry *e, uint64_t offset, struct slice bytes)
+/* write_at puts bytes at an offset of the value, which grows with zeros as far as needed; declares it, replies the length. */
+static void write_at(struct call *call, struct entry *e, uint64_t offset, struct slice bytes,
+                     const char *event)
 {
     size_t old = e != NULL ? e->length : 0;
     size_t end = (size_t)offset + bytes.len;
@@ -20,11 +21,9 @@ static void write_at(struct call *call, struct entry *e, uint64_t offset, struct
     if (!call_value_fits(call, length)) {
         return;
     }
-    if (e == NULL) {
-        e = ws_put(call->ws, call->db, call->argv[1], (struct slice){ NULL, 0 }, 0);
-    }
-    uint8_t *p = ws_edit(call->ws, e, length);
+    uint8_t *p = call_edit(call, 1, e, length);
     memcpy(p + offset, bytes.p, bytes.len);
+    call_event(call, EVENT_STRING, event, call->argv[1]);
     resp_int(call->reply, (int64_t)length);
 }
 
@@ -35,15 +34,18 @@ void run_append(struct call *call)
     if (e == NULL) {
         if (call_value_fits(call, bytes.len)) {
             ws_put(call->ws, call->db, call->argv[1], bytes, 0);
+            call_event(call, EVENT_STRING, "append", call->argv[1]);
             resp_int(call->reply, (int64_t)bytes.len);
         }
         return;
     }
     if (bytes.len == 0) {
+        call_event(call, EVENT_STRING, "append",
+                   call->argv[1]); /* Redis tells of it all the same */
         resp_int(call->reply, (int64_t)e->length);
         return;
     }
-    write_at(call, e, e->length, bytes);
+    write_at(call, e, e->length, bytes, "append");
 }
 
 void run_setrange(struct call *call)
@@ -63,7 +65,7 @@ void run_setrange(struct call *call)
         return;
     }
     if (call_value_fits(call, (uint64_t)offset + bytes.len)) {
-        write_at(call, e, (uint64_t)offset, bytes);
+        write_at(call, e, (uint64_t)offset, bytes, "setrange");
     }
 }
 

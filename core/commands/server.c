@@ -1,5 +1,5 @@
 /*
- * server: TIME, and the form of HELP replies.
+ * server: TIME, LOLWUT, and the form of HELP replies.
  */
 #include "commands/commands.h"
 
@@ -10,6 +10,26 @@ void run_time(struct call *call)
     resp_array(call->reply, 2);
     resp_bulk_int(call->reply, call->now_ms / 1000);
     resp_bulk_int(call->reply, call->now_ms % 1000 * 1000);
+}
+
+/* run_lolwut: VERSION and its number are Redis's; there is one drawing, whatever the number. */
+void run_lolwut(struct call *call)
+{
+    static const char drawing[] = "  .---------------.\n"
+                                  "  |  .---------.  |\n"
+                                  "  |  |  12   3 |  |\n"
+                                  "  |  |   \\|/   |==|\n"
+                                  "  |  |  9-O-4  |==|\n"
+                                  "  |  |    6    |  |\n"
+                                  "  |  '---------'  |\n"
+                                  "  '-[]---------[]-'\n"
+                                  "\n"
+                                  "Cofre ver. " COFRE_VERSION "\n";
+    int64_t version = 0;
+    if (call->argc > 2 && call_arg_is(call, 1, "version") && !call_i64(call, 2, &version)) {
+        return;
+    }
+    resp_verbatim(call->reply, "txt", slice_of(drawing));
 }
 
 void reply_help(struct call *call, const char *command, const char *const *lines, size_t count)

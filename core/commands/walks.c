@@ -1,8 +1,11 @@
 /*
- * walks: commands about a whole database: SCAN, KEYS, RANDOMKEY, DBSIZE, FIND, FLUSHDB, FLUSHALL. The walk function
+ * walks: commands about a whole database: SCAN, KEYS, RANDOMKEY, DBSIZE, FIND, FLUSHDB, FLUSHALL, SWAPDB. The walk function
  * asks, the store answers with candidates, the command function picks and renders (walk.h).
  */
+#include "acl/check.h"
 #include "commands/commands.h"
+#include "core.h"
+#include "session.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -10,8 +13,7 @@
 
 enum { SCAN_COUNT = 10, FIND_COUNT = 1000 }; /* when COUNT is not given */
 
-/* reply_walk_error passes on what the store had to say; false when there was nothing. */
-static bool reply_walk_error(struct call *call)
+bool reply_walk_error(struct call *call)
 {
     if (call->walk->error == NULL) {
         return false;
@@ -130,22 +132,25 @@ static bool matches(const struct walk_options *options, const struct walk_row *r
     return !options->has_match || slice_glob(options->match, row->key, false);
 }
 
-static size_t count_matches(const struct walk *walk, const struct walk_options *options)
+/* is_shown: names of keys are for whoever may run the command, as in Redis; values only for who may read the key. */
+static bool is_shown(const struct call *call, const struct walk_options *options,
+                     const struct walk_row *row, bool values)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < walk->row_count; i++) {
-        count += matches(options, &walk->rows[i]);
-    }
-    return count;
+    return matches(options, row) &&
+           (!values || acl_may_read(session_user(call->session), call->command, row->key));
 }
 
 /* reply_rows writes the array of keys, or of keys and values in turn. */
 static void reply_rows(struct call *call, const struct walk_options *options, bool values)
 {
     const struct walk *walk = call->walk;
-    resp_array(call->reply, count_matches(walk, options) * (values ? 2 : 1));
+    size_t count = 0;
     for (size_t i = 0; i < walk->row_count; i++) {
-        if (matches(options, &walk->rows[i])) {
+        count += is_shown(call, options, &walk->rows[i], values);
+    }
+    resp_array(call->reply, count * (values ? 2 : 1));
+    for (size_t i = 0; i < walk->row_count; i++) {
+        if (is_shown(call, options, &walk->rows[i], values)) {
             resp_bulk(call->reply, walk->rows[i].key);
             if (values) {
                 resp_bulk(call->reply, walk->rows[i].value);
@@ -303,4 +308,51 @@ void run_flushdb(struct call *call)
 void run_flushall(struct call *call)
 {
     run_flushdb(call);
+}
+
+/* --- SWAPDB ---------------------------------------------------------------------------------- */
+
+/* swap_db reads argument i; returns the error text, or NULL. */
+static const char *swap_db(const struct call *call, uint32_t i, int64_t *out)
+{
+    if (parse_int32(call->argv[i], out) != NULL) {
+        return i == 1 ? "ERR invalid first DB index" : "ERR invalid second DB index";
+    }
+    return NULL;
+}
+
+static const char *swap_dbs(const struct call *call, int64_t *one, int64_t *other)
+{
+    int64_t count = core_options(call->core)->databases;
+    const char *error = swap_db(call, 1, one);
+    if (error == NULL) {
+        error = swap_db(call, 2, other);
+    }
+    if (error == NULL && (*one < 0 || *one >= count || *other < 0 || *other >= count)) {
+        error = "ERR DB index is out of range";
+    }
+    return error;
+}
+
+void walk_swapdb(const struct call *call, struct walk *walk)
+{
+    int64_t one = 0;
+    int64_t other = 0;
+    if (swap_dbs(call, &one, &other) == NULL && one != other) {
+        walk->kind = WALK_SWAP;
+        walk->db = db_ref(call->db >> 16, (uint32_t)one);
+        walk->other_db = db_ref(call->db >> 16, (uint32_t)other);
+    }
+}
+
+void run_swapdb(struct call *call)
+{
+    int64_t one = 0;
+    int64_t other = 0;
+    const char *error = swap_dbs(call, &one, &other);
+    if (error != NULL) {
+        resp_error(call->reply, "%s", error);
+    } else if (!reply_walk_error(call)) {
+        resp_ok(call->reply);
+    }
 }

@@ -16,6 +16,10 @@ def pytest_addoption(parser):
     parser.addoption("--keep", action="store_true", help="keep the scratch directory with its logs")
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "asan: run it once more with the sanitizers' programs")
+
+
 @pytest.fixture(scope="session")
 def stage(request):
     """The scratch directory; ends everything at the end."""

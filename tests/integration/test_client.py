@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import threading
@@ -36,6 +37,11 @@ class Cofre:
         argv = [PROGRAM] + [str(x) for k, v in options.items() if v is not None for x in (k, v)] + list(args)
         return subprocess.run(argv, input=stdin, capture_output=True, timeout=30,
                               env={**os.environ, "LC_ALL": "C.UTF-8", **(env or {})})
+
+    def follow(self, *args):
+        """follow starts a command whose output has no end."""
+        argv = [PROGRAM] + [str(x) for k, v in self.options.items() for x in (k, v)] + list(args)
+        return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
 
     def fails(self, code, *words, args=("PING",), **changes):
         """fails: this exit code, nothing on standard output, one sentence with these words on standard error."""
@@ -199,7 +205,7 @@ def test_pinning_is_not_loading_a_ca(stage, pg, certs):
     other.run("self-signed", "pinned", "localhost")
     other.run("server", "minted", "localhost", "--issuer", "pinned", "--force")
     stack = support.Stack(directory, pg, certs, server=other.pair("minted"))
-    stack.alive = lambda: True
+    stack.alive = lambda *_: True
     stack.start()
     try:
         Cofre(stack).fails(NO_CONNECTION, "(?i)pin", cacert=None, pin=other.pair("pinned").cert)
@@ -237,3 +243,54 @@ def test_not_a_tls_server(cofre):
         with socket.create_server(("127.0.0.1", 0)) as listener:
             threading.Thread(target=serve, args=(listener, answer), daemon=True).start()
             cofre.fails(NO_CONNECTION, words, args=("-h", "127.0.0.1", "-t", "1", "-p", str(listener.getsockname()[1]), "PING"))
+
+
+@pytest.mark.parametrize("options", [(), ("-3",), ("--json",)], ids=["RESP2", "RESP3", "JSON"])
+def test_monitor_until_interrupted(stack, cofre, options):
+    """Each line as it comes, also into a pipe; the signal ends it as it ends any program."""
+    following = cofre.follow(*options, "monitor")
+    try:
+        assert following.stdout.readline().strip() in (b"OK", b'"OK"')
+        with stack.raw() as r:
+            r.ask("SET", "k", "v")
+            assert re.search(rb'SET.*k.*v', following.stdout.readline())
+            r.ask("GET", "k")
+            assert re.search(rb'GET.*k', following.stdout.readline())
+        following.send_signal(signal.SIGINT)
+        assert following.wait(10) == -signal.SIGINT and following.stderr.read() == b""
+    finally:
+        following.kill()
+        following.communicate()
+
+
+@pytest.mark.parametrize("options", [(), ("-3",)], ids=["RESP2", "RESP3"])
+def test_subscribe_until_interrupted(stack, cofre, options):
+    with stack.raw() as r:
+        if r.ask("COMMAND", "INFO", "subscribe") == [None]:
+            pytest.skip("no SUBSCRIBE yet")
+        following = cofre.follow(*options, "subscribe", "news")
+        try:
+            assert [following.stdout.readline() for _ in range(3)] == [b"subscribe\n", b"news\n", b"1\n"]
+            assert r.ask("PUBLISH", "news", "flash") == 1
+            assert [following.stdout.readline() for _ in range(3)] == [b"message\n", b"news\n", b"flash\n"]
+            following.send_signal(signal.SIGINT)
+            assert following.wait(10) == -signal.SIGINT
+        finally:
+            following.kill()
+            following.communicate()
+
+
+def test_what_has_no_end_ends_with_the_connection(new_stack):
+    stack = new_stack()
+    following = Cofre(stack).follow("monitor")
+    assert following.stdout.readline() == b"OK\n"
+    with stack.raw() as r:
+        mine = [line for line in r.ask("CLIENT", "LIST").split(b"\n") if b" flags=O " in line]
+        assert r.ask("CLIENT", "KILL", "ID", mine[0].split()[0][3:]) == 1
+    out, err = following.communicate(timeout=10)
+    assert following.returncode == NO_CONNECTION and b"ended the connection" in err
+
+
+def test_monitor_refused(cofre):
+    done = cofre("MONITOR", "x")
+    assert (done.returncode, done.stdout) == (SERVER_SAID_NO, b"") and b"wrong number" in done.stderr

@@ -1,4 +1,4 @@
-"""The client's prompt on a terminal of its own: history, completion, hints, lost connections. And demo.sh's tour."""
+"""The client's prompt on a terminal of its own: history, completion, hints, lost connections, what has no end; demo.sh's tour."""
 import fcntl
 import os
 import pty
@@ -216,3 +216,66 @@ def lives(pid):
             return f.read().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def has(stack, command):
+    with stack.raw() as r:
+        return r.ask("COMMAND", "INFO", command) != [None]
+
+
+@pytest.mark.parametrize("args", [(), ("-3",), ("--json",)], ids=["RESP2", "RESP3", "JSON"])
+def test_monitor_until_interrupted(stack, start, args):
+    """Ctrl-C ends what is followed, and not the prompt, which goes on in the same database."""
+    prompt = start(stack, "-n", "2", *args)
+    prompt.line("SET before 1")
+    prompt.expect("OK")
+    prompt.line("MONITOR")
+    prompt.expect("OK")
+    with stack.raw() as r:
+        r.ask("SET", "k", "v")
+        prompt.expect(r'\[0 127.0.0.1:\d+\] \\?"SET\\?" \\?"k\\?" \\?"v\\?"')
+        r.ask("SET", "k", "w")
+        prompt.expect(r'\\?"w\\?"')
+    prompt.type("\x03")
+    prompt.expect(r"\[2\]> ")
+    prompt.line("GET before")
+    prompt.expect('"1"')
+    prompt.line("MONITOR nobody")
+    prompt.expect("wrong number of arguments")
+    prompt.line("GET before")
+    prompt.expect('"1"')
+    prompt.leave()
+
+
+@pytest.mark.parametrize("args", [(), ("-3",)], ids=["RESP2", "RESP3"])
+def test_subscribe_until_interrupted(stack, start, args):
+    if not has(stack, "subscribe"):
+        pytest.skip("no SUBSCRIBE yet")
+    prompt = start(stack, *args)
+    prompt.line("SUBSCRIBE news sport")
+    prompt.expect(r'1\) "subscribe"\s+2\) "news"\s+3\) \(integer\) 1')
+    prompt.expect(r'1\) "subscribe"\s+2\) "sport"\s+3\) \(integer\) 2')
+    with stack.raw() as r:
+        assert r.ask("PUBLISH", "sport", "goal") == 1
+        prompt.expect(r'1\) "message"\s+2\) "sport"\s+3\) "goal"')
+        prompt.type("\x03")
+        prompt.expect("> ")
+        wait_until(lambda: r.ask("PUBLISH", "sport", "goal") == 0, 10, "the subscription to end")
+    prompt.line("UNSUBSCRIBE news")
+    prompt.expect(r'1\) "unsubscribe"\s+2\) "news"\s+3\) \(integer\) 0')
+    prompt.line("PING")
+    prompt.expect("PONG")
+    prompt.leave()
+
+
+def test_a_connection_that_is_lost_while_it_is_followed(new_stack, start):
+    stack = new_stack()
+    prompt = start(stack)
+    prompt.line("MONITOR")
+    prompt.expect("OK")
+    stack.gateway.stop()
+    prompt.expect("ended the connection")
+    stack.gateway.start()
+    prompt.line("PING")
+    prompt.expect("PONG")
+    prompt.leave()

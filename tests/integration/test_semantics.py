@@ -1,13 +1,12 @@
-"""Commands mean exactly what they mean in Redis 7: told case by case, and against a real Redis with random sequences."""
+"""Commands mean exactly what they mean in Redis 7, told case by case; test_differential.py has random stories."""
 import os
 import threading
 import time
 
 import pytest
 
-from support.differential import Commands, compare
 from support.resp import NULL_ARRAY, Error
-from support.stack import SANITIZED, wait_until
+from support.stack import wait_until
 
 ABORTED = NULL_ARRAY
 
@@ -28,6 +27,10 @@ STORIES = {
     "wrong arity while queueing aborts": [
         (0, "MULTI", "OK"), (0, "GET", "ERR wrong number of arguments for 'get' command"),
         (0, "EXEC", "EXECABORT Transaction discarded because of previous errors.")],
+    "a malformed exec ends it": [
+        (0, "WATCH a", "OK"), (0, "MULTI", "OK"), (0, "SET a 1", "QUEUED"),
+        (0, "EXEC now", "EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command"),
+        (0, "EXEC", "ERR EXEC without MULTI"), (0, "SET a 2", "OK"), (0, "MULTI", "OK"), (0, "GET a", "QUEUED"), (0, "EXEC", [b"2"])],
     "discard": [
         (0, "MULTI", "OK"), (0, "SET a 1", "QUEUED"), (0, "DISCARD", "OK"), (0, "GET a", None),
         (0, "DISCARD", "ERR DISCARD without MULTI"), (0, "EXEC", "ERR EXEC without MULTI")],
@@ -83,6 +86,9 @@ STORIES = {
     "select inside exec": [
         (0, "MULTI", "OK"), (0, "SET a 0", "QUEUED"), (0, "SELECT 1", "QUEUED"), (0, "SET a 1", "QUEUED"), (0, "EXEC", ["OK", "OK", "OK"]),
         (0, "GET a", b"1"), (0, "SELECT 0", "OK"), (0, "GET a", b"0")],
+    "a select that fails inside exec moves nothing": [
+        (0, "SET a 0", "OK"), (0, "MULTI", "OK"), (0, "SELECT 16", "QUEUED"), (0, "GET a", "QUEUED"), (0, "SET a 1", "QUEUED"),
+        (0, "EXEC", ["ERR DB index is out of range", b"0", "OK"]), (0, "GET a", b"1")],
     "flush inside exec": [
         (0, "SET a 1", "OK"), (0, "MULTI", "OK"), (0, "SET b 1", "QUEUED"), (0, "FLUSHDB", "QUEUED"), (0, "SET c 1", "QUEUED"),
         (0, "DBSIZE", "QUEUED"), (0, "EXEC", ["OK", "OK", "OK", 1]), (0, "KEYS *", [b"c"])],
@@ -103,6 +109,43 @@ STORIES = {
     "expiry in the past deletes": [
         (0, "SET a 1", "OK"), (0, "EXPIRE a -1", 1), (0, "EXISTS a", 0), (0, "SET a 1", "OK"), (0, "PEXPIREAT a 1", 1), (0, "GET a", None),
         (0, "SET a 1 PXAT 1", "OK"), (0, "GET a", None)],
+    "swapdb": [
+        (0, "MSET a 1 b 1", "OK"), (1, "SELECT 1", "OK"), (1, "MSET b 2 c 2", "OK"), (0, "SWAPDB 0 1", "OK"),
+        (0, "MGET a b c", [None, b"2", b"2"]), (1, "MGET a b c", [b"1", b"1", None]), (1, "SWAPDB 1 0", "OK"),
+        (0, "MGET a b c", [b"1", b"1", None]), (0, "SWAPDB 0 16", "ERR DB index is out of range"), (0, "SWAPDB 0 0", "OK")],
+    "swapdb inside exec": [
+        (0, "SET a 0", "OK"), (1, "SELECT 1", "OK"), (1, "SET a 1", "OK"), (0, "MULTI", "OK"), (0, "APPEND a x", "QUEUED"),
+        (0, "SWAPDB 0 1", "QUEUED"), (0, "GET a", "QUEUED"), (0, "APPEND a y", "QUEUED"), (0, "INCR n", "QUEUED"),
+        (0, "SELECT 1", "QUEUED"), (0, "GET a", "QUEUED"), (0, "DBSIZE", "QUEUED"), (0, "EXISTS n", "QUEUED"),
+        (0, "EXEC", [2, "OK", b"1", 2, 1, "OK", b"0x", 1, 0]), (1, "GET a", b"0x"), (1, "SELECT 0", "OK"),
+        (1, "MGET a n", [b"1y", b"1"])],
+    "watch and swapdb of a key that is there": [
+        (0, "SET a 1", "OK"), (0, "WATCH a", "OK"), (1, "SWAPDB 0 1", "OK"), (0, "MULTI", "OK"), (0, "PING", "QUEUED"), (0, "EXEC", ABORTED)],
+    "watch and swapdb of a key that comes": [
+        (1, "SELECT 1", "OK"), (1, "SET a 1", "OK"), (0, "WATCH a", "OK"), (1, "SWAPDB 0 1", "OK"), (0, "MULTI", "OK"), (0, "PING", "QUEUED"),
+        (0, "EXEC", ABORTED)],
+    "watch and swapdb of a key that is in both": [
+        (0, "SET a 1", "OK"), (1, "SELECT 1", "OK"), (1, "SET a 1", "OK"), (0, "WATCH a", "OK"), (1, "SWAPDB 1 0", "OK"), (0, "MULTI", "OK"),
+        (0, "PING", "QUEUED"), (0, "EXEC", ABORTED)],
+    "watch and swapdb of a key that is nowhere": [
+        (0, "SET b 1", "OK"), (0, "WATCH a", "OK"), (1, "SWAPDB 0 1", "OK"), (0, "MULTI", "OK"), (0, "PING", "QUEUED"), (0, "EXEC", ["PONG"])],
+    "watch and swapdb of other databases": [
+        (0, "SET a 1", "OK"), (0, "WATCH a", "OK"), (1, "SWAPDB 1 2", "OK"), (1, "SWAPDB 3 3", "OK"), (0, "MULTI", "OK"), (0, "PING", "QUEUED"),
+        (0, "EXEC", ["PONG"])],
+    "move": [
+        (0, "SET a 1 EX 100", "OK"), (0, "MOVE a 1", 1), (0, "MOVE a 1", 0), (0, "EXISTS a", 0), (1, "SELECT 1", "OK"), (1, "GET a", b"1"),
+        (1, "TTL a", lambda r: 98 <= r <= 100), (0, "SET a 2", "OK"), (0, "MOVE a 1", 0), (0, "GET a", b"2"), (1, "GET a", b"1")],
+    "watch and move away": [
+        (0, "SET a 1", "OK"), (0, "WATCH a", "OK"), (1, "MOVE a 1", 1), (0, "MULTI", "OK"), (0, "PING", "QUEUED"), (0, "EXEC", ABORTED)],
+    "watch and move to": [
+        (0, "WATCH a", "OK"), (1, "SELECT 1", "OK"), (1, "SET a 1", "OK"), (1, "MOVE a 0", 1), (0, "MULTI", "OK"), (0, "PING", "QUEUED"),
+        (0, "EXEC", ABORTED)],
+    "move inside exec": [
+        (0, "SET a 1", "OK"), (0, "MULTI", "OK"), (0, "MOVE a 1", "QUEUED"), (0, "EXISTS a", "QUEUED"), (0, "SELECT 1", "QUEUED"),
+        (0, "APPEND a x", "QUEUED"), (0, "MOVE a 0", "QUEUED"), (0, "EXEC", [1, 0, "OK", 2, 1]), (0, "EXISTS a", 0), (1, "GET a", b"1x")],
+    "sort takes no strings": [
+        (0, "SET a 1", "OK"), (0, "SORT a", "WRONGTYPE Operation against a key holding the wrong kind of value"), (0, "SORT b", []),
+        (0, "SORT b STORE a", 0), (0, "EXISTS a", 0), (0, "SORT_RO b", [])],
     "quit": [(0, "QUIT", "OK")],
 }
 
@@ -123,55 +166,11 @@ def test_story(name, server, request):
 
 
 def is_error(expected):
-    return isinstance(expected, str) and expected.split(" ")[0] in ("ERR", "EXECABORT")
+    return isinstance(expected, str) and expected.split(" ")[0] in ("ERR", "EXECABORT", "WRONGTYPE")
 
 
-@pytest.mark.parametrize("protocol", [2, 3])
-@pytest.mark.parametrize("seed", range(6))
-def test_random_pipelines_answer_as_redis_does(stack, redis_beside, seed, protocol):
-    """Reads, writes, transactions and mistakes in pipelines: every reply equal, in order, and so is what is left."""
-    source = Commands(seed * 10 + protocol)
-    with stack.raw() as ours, redis_beside.raw() as theirs:
-        for r in (ours, theirs):
-            r.ask("HELLO", protocol)
-            r.ask("FLUSHALL")
-        for n in range(40 if SANITIZED else 120):
-            batch = source.batch()
-            difference = compare(batch, ours.ask_all(batch), theirs.ask_all(batch))
-            assert difference is None, f"seed {seed}, batch {n}: {difference}"
-        assert contents(ours) == contents(theirs)
-
-
-def contents(r):
-    found = {}
-    for db in (0, 1):
-        r.ask("SELECT", db)
-        found[db] = {k: r.ask("GET", k) for k in r.ask("KEYS", "*")}
-    return found
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_random_commands_of_three_clients(stack, redis_beside, seed):
-    """Three connections take turns, with WATCH, MULTI and databases of their own."""
-    source = Commands(1000 + seed)
-    ours, theirs = ([e.raw() for _ in range(3)] for e in (stack, redis_beside))
-    ours[0].ask("FLUSHALL")
-    theirs[0].ask("FLUSHALL")
-    pending = [[], [], []]
-    for n in range(200 if SANITIZED else 600):
-        who = source.dice.randrange(3)
-        if not pending[who]:
-            pending[who] = source.transaction() if source.dice.random() < 0.3 else [source.next()]
-        command = pending[who].pop(0)
-        a, b = ours[who].ask(*command), theirs[who].ask(*command)
-        if command[0].upper() == "EXEC" and isinstance(a, list):
-            assert isinstance(b, list) and len(a) == len(b), (seed, n, command, a, b)
-        else:
-            assert compare([command], [a], [b]) is None, (seed, n, compare([command], [a], [b]))
-    for r in (ours, theirs):
-        r[0].ask("DISCARD")
-        [x.close() for x in r[1:]]
-    assert contents(ours[0]) == contents(theirs[0])
+NOT_OF_REDIS = {b"find", b"keyinfo", b"delifrev"}  # ours
+NOT_OF_REDIS |= {b"waitaof", b"delifeq", b"delex", b"digest", b"msetex"}  # of later ones
 
 
 def test_commands_know_themselves(stack, redis_beside):
@@ -182,7 +181,7 @@ def test_commands_know_themselves(stack, redis_beside):
         assert {b"get", b"set", b"mget", b"multi", b"scan", b"hello"} <= set(mine)
         assert ours.ask("COMMAND", "COUNT") == len(mine)
         for name, row in mine.items():
-            if name == b"find":  # ours
+            if name in NOT_OF_REDIS:
                 continue
             reference = theirs.ask("COMMAND", "INFO", name)[0]
             assert row[1] == reference[1] and row[3:6] == reference[3:6], (name, row[:6], reference[:6])
@@ -324,7 +323,7 @@ def test_a_prefix_is_a_range_of_the_index(new_stack, command):
     def fetched():
         return int(stack.sql("SELECT seq_tup_read + coalesce(idx_tup_fetch, 0) FROM pg_stat_user_tables"
                              " WHERE relid = 'cofre.entry'::regclass"))
-    time.sleep(0.5)
+    time.sleep(2.5)  # the core has counted its keys once, and that was reported
     before = fetched()
     with stack.raw() as r:
         if command == "KEYS":

@@ -183,7 +183,7 @@ class Link:
 def main():
     options = argparse.ArgumentParser()
     options.add_argument("socket")
-    options.add_argument("--version", type=int, default=1)
+    options.add_argument("--version", type=int, default=2)
     o = options.parse_args()
     if os.path.exists(o.socket):
         os.unlink(o.socket)

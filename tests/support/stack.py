@@ -360,13 +360,14 @@ class Gateway(Process):
 
 
 class Stack(Endpoint):
-    """One core and one gateway on a database."""
+    """One core and one gateway on a database. served_as is a client whom the ACL lets in."""
 
     def __init__(self, directory, pg, certs, database=None, core_options=(), gateway_options=(), proxy_host=None,
-                 **gateway):
+                 served_as="alice", **gateway):
         self.directory = Path(directory)
         self.pg = pg
         self.fresh = database is None
+        self.served_as = served_as
         self.database = database or pg.create_database()
         self.core = Core(directory, pg.conninfo(self.database, proxy_host), *core_options)
         self.gateway = Gateway(directory, self.core.socket, certs, *gateway_options, **gateway)
@@ -377,7 +378,7 @@ class Stack(Endpoint):
             self.core.create_schema()
         self.core.start()
         self.gateway.start()
-        wait_until(self.alive, 15, "the gateway to serve")
+        wait_until(lambda: self.alive(self.served_as), 15, "the gateway to serve")
         return self
 
     def stop(self):

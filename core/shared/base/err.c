@@ -20,6 +20,7 @@ const char *err_text(enum err err)
         [-ERR_REFUSED] = "refused",
         [-ERR_CLOSED] = "closed by the other side",
         [-ERR_TIMEOUT] = "timed out",
+        [-ERR_INTERRUPTED] = "interrupted",
     };
     size_t i = (size_t)(-(long)err);
     return i < ARRAY_SIZE(texts) ? texts[i] : "unknown error";

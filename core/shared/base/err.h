@@ -23,6 +23,7 @@ enum err {
     ERR_REFUSED = -6,   /* not allowed: peer uid, certificate, identity */
     ERR_CLOSED = -7,    /* the other side is gone */
     ERR_TIMEOUT = -8,   /* a deadline passed */
+    ERR_INTERRUPTED = -9, /* the user does not want to wait any longer */
 };
 
 /* err_text returns a short lower-case phrase for a log line; never NULL, static. */

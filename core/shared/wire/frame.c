@@ -21,7 +21,7 @@ static const struct type_row {
     [FRAME_REQUEST] = { true, FRAME_MORE },
     [FRAME_REPLY] = { true, FRAME_MORE | FRAME_CLOSING },
     [FRAME_CREDIT] = { true, 0 },
-    [FRAME_STATE] = { true, FRAME_PINNED },
+    [FRAME_STATE] = { true, FRAME_PINNED | FRAME_LISTENS },
     [FRAME_STATS] = { true, 0 },
     [FRAME_PING] = { true, 0 },
     [FRAME_PONG] = { true, 0 },

@@ -11,7 +11,7 @@
 enum {
     FRAME_HEADER_SIZE = 16,
     FRAME_MAX_PAYLOAD = 64 * 1024,
-    FRAME_VERSION = 1,
+    FRAME_VERSION = 2,
     FRAME_MAX_ANSWERED = 65535,
     FRAME_MAX_STATE = 1024, /* bytes of a STATE record */
 };
@@ -34,6 +34,7 @@ enum frame_flag {
     FRAME_MORE = 1,    /* REQUEST, REPLY: another frame of this type and session continues it */
     FRAME_CLOSING = 2, /* REPLY: close the client once these bytes are out (QUIT) */
     FRAME_PINNED = 2, /* STATE: this session's state cannot be carried over a restart of the core */
+    FRAME_LISTENS = 4, /* STATE: the client waits to be told things; that is not being idle */
 };
 
 struct frame {

@@ -10,8 +10,10 @@
 
 #include <cmocka.h>
 
+#include "acl/acl.h"
 #include "audit_record.h"
 #include "core_private.h"
+#include "keyspaces.h"
 #include "session_private.h"
 
 /* --- records ---------------------------------------------------------------------------------- */
@@ -91,6 +93,8 @@ static int setup(void **state)
     p->core = mem_zalloc(sizeof(*p->core));
     p->core->loop = uv_default_loop();
     p->core->identities = identity_table_new();
+    p->core->keyspaces = keyspaces_new();
+    p->core->acl = acl_new(p->core->keyspaces, NULL);
     p->core->options.databases = 16;
     *state = p;
     return 0;
@@ -101,6 +105,8 @@ static int teardown(void **state)
     struct place *p = *state;
     audit_free(p->core->audit);
     identity_table_free(p->core->identities);
+    acl_free(p->core->acl);
+    keyspaces_free(p->core->keyspaces);
     free(p->core);
     unlink(p->path);
     unlink(p->other);
@@ -167,9 +173,21 @@ static void test_a_sessions_life(void **state)
     begin(p);
     struct session *s = new_session(p->core);
     audit_connect(s);
-    audit_denied(s, command_find(SLICE("get")), SLICE("k"));
-    audit_denied(s, command_find(SLICE("keys")), (struct slice){ NULL, 0 });
-    audit_acl(s, SLICE("user bob on"));
+    const struct core_refusal key = { .reason = "key",
+                                      .object = SLICE("k"),
+                                      .command = command_find(SLICE("get")) };
+    const struct core_refusal command = { .reason = "command",
+                                          .object = SLICE("keys"),
+                                          .command = command_find(SLICE("keys")) };
+    const struct core_refusal auth = { .reason = "auth",
+                                       .object = SLICE("AUTH"),
+                                       .username = SLICE("bob") };
+    audit_denied(s, &key);
+    audit_denied(s, &command);
+    audit_denied(s, &auth);
+    audit_denied(s, &(struct core_refusal){ .reason = "auth", .object = SLICE("connect") });
+    audit_acl(p->core, s, "setuser", SLICE("cn:bob"));
+    audit_acl(p->core, NULL, "load", (struct slice){ NULL, 0 });
     audit_write(s, command_find(SLICE("set")), 3, SLICE("key\n"), 42);
     audit_write(s, command_find(SLICE("set")), 3, SLICE(""), REVISION_UNKNOWN);
     audit_disconnect(s, SLICE("finished"));
@@ -182,13 +200,19 @@ static void test_a_sessions_life(void **state)
     assert_has(text, ",\"serial\":\"0a\",\"fingerprint\":\"0000");
     assert_has(text, ",\"issuer\":\"CN=ca\",\"certificate_ends\":\"2027-01-15T08:00:00.000Z\"");
     assert_has(text, ",\"tls\":\"TLSv1.3\",\"cipher\":\"TLS_AES_128_GCM_SHA256\"");
-    snprintf(line, sizeof(line),
-             "\"event\":\"denied\",%s,\"command\":\"get\",\"db\":0,\"key\":\"k\"}\n", who);
-    assert_has(text, line);
-    snprintf(line, sizeof(line), "\"event\":\"denied\",%s,\"command\":\"keys\",\"db\":0}\n", who);
-    assert_has(text, line);
-    snprintf(line, sizeof(line), "\"event\":\"acl\",%s,\"change\":\"user bob on\"}\n", who);
-    assert_has(text, line);
+    static const char *const rests[] = {
+        "\"event\":\"denied\",%s,\"reason\":\"key\",\"command\":\"get\",\"db\":0,\"key\":\"k\"}\n",
+        "\"event\":\"denied\",%s,\"reason\":\"command\",\"command\":\"keys\",\"db\":0}\n",
+        "\"event\":\"denied\",%s,\"reason\":\"auth\",\"db\":0,\"username\":\"bob\"}\n",
+        "\"event\":\"acl\",%s,\"change\":\"setuser\",\"user\":\"cn:bob\"}\n",
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rests); i++) {
+        const char *hole = strstr(rests[i], "%s");
+        snprintf(line, sizeof(line), "%.*s%s%s", (int)(hole - rests[i]), rests[i], who, hole + 2);
+        assert_has(text, line);
+    }
+    assert_has(text, ",\"reason\":\"the ACL does not let it in\"}\n");
+    assert_has(text, "\"event\":\"acl\",\"change\":\"load\"}\n");
     snprintf(line, sizeof(line),
              "\"event\":\"write\",%s,\"command\":\"set\",\"db\":3,\"key\":\"key\\u000a\","
              "\"replaced_revision\":42}\n",

@@ -42,8 +42,8 @@ struct seen {
 static void see(const struct command *command, void *arg)
 {
     struct seen *seen = arg;
-    const size_t number = command_number(command);
-    assert_true(number < command_total());
+    const size_t number = command_id(command);
+    assert_true(number < command_id_count());
     assert_false(seen->numbers[number]);
     seen->numbers[number] = true;
     seen->count++;
@@ -53,10 +53,10 @@ static void test_each_row_has_a_number_of_its_own(void **state)
 {
     static struct seen seen;
     (void)state;
-    assert_true(command_total() < ARRAY_SIZE(seen.numbers));
+    assert_true(command_id_count() < ARRAY_SIZE(seen.numbers));
     command_each(see, &seen);
-    assert_int_equal(seen.count, command_total());
-    assert_true(command_total() > command_count());
+    assert_int_equal(seen.count, command_id_count());
+    assert_true(command_id_count() > command_count());
 }
 
 static void test_calls(void **state)

@@ -16,5 +16,15 @@ struct command_case {
 
 extern const struct command_case redis_cases[]; /* what Redis answers too */
 extern const size_t redis_case_count;
+extern const struct command_case bit_cases[]; /* likewise; commands_bits_cases.c */
+extern const size_t bit_case_count;
+extern const struct command_case hyperloglog_cases[]; /* likewise; commands_hyperloglog_cases.c */
+extern const size_t hyperloglog_case_count;
+
+extern const struct command_case redis_keys_cases[]; /* likewise; commands_keys_cases.c */
+extern const size_t redis_keys_case_count;
+extern const struct command_case
+    our_keys_cases[]; /* what Redis 7.0.15 does not know, or answers otherwise */
+extern const size_t our_keys_case_count;
 
 #endif

@@ -6,35 +6,59 @@
 #include "audit.h"
 #include "telemetry.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "acl/acl.h"
 
 enum { MAX_WALK_ROWS = 4096, MAX_WORDS = 64 };
 
 struct session {
+    struct core *core;
     struct session_vars vars;
     struct frame_open open;
     struct slice names[SESSION_NAME_COUNT];
     bool in_multi;
     bool quit;
+    bool paused;
+    uint32_t switches;
     size_t watched;
     int64_t watched_revision;
+    struct subscriber subscriber;
+    struct tracker tracker;
+    int64_t sleep_ms;
 };
 
 struct core {
     struct core_options options;
     struct core_metrics metrics;
     struct telemetry telemetry;
+    struct keyspaces *keyspaces;
+    struct acl *acl;
+    size_t acl_changes;
     struct session *session;
     int64_t now_ms;
+    struct pubsub *pubsub;
+    struct tracking *tracking;
+    uint32_t notify;
+    int64_t tracking_max_keys;
+    struct core_output_limit push_limit;
+    uint32_t use_db; /* of the last use that was noted */
+    struct slice use_key;
+    int64_t noted_ms;
+    int64_t used_ms;
 };
 
 struct fake {
+    const struct effect *heard; /* the last one that fake_heard gave */
+    char heard_text[1024];
     struct session session;
     struct core core;
     struct working_set *ws;
     struct working_set *memory; /* only its arena: arguments, walk rows */
     struct buf reply;
+    struct buf deeds; /* of the last command */
 };
 
 /* --- core.h, session.h ------------------------------------------------------------------------ */
@@ -118,13 +142,25 @@ int64_t core_now_ms(const struct core *core)
     return core->now_ms;
 }
 
-bool core_key_counts(const struct core *core, uint32_t keyspace, size_t index,
-                     struct core_key_count *out)
+void core_note_use(struct core *core, uint32_t db, struct slice key, int64_t now_ms,
+                   int64_t used_ms)
+{
+    core->use_db = db;
+    core->use_key = key; /* arguments live as long as the fake */
+    core->noted_ms = now_ms;
+    core->used_ms = used_ms;
+}
+
+int64_t core_last_used(const struct core *core, uint32_t db, struct slice key, int64_t modified_at)
+{
+    bool noted = core->use_db == db && slice_eq(core->use_key, key);
+    return noted && core->noted_ms >= modified_at ? core->used_ms : modified_at;
+}
+
+bool core_key_counts(const struct core *core, size_t index, struct core_key_count *out)
 {
     (void)core;
-    *out = (struct core_key_count){
-        .db_number = keyspace, .keys = 3, .expires = 1, .average_ttl = 60000
-    };
+    *out = (struct core_key_count){ .keys = 3, .expires = 1, .average_ttl = 60000 };
     return index == 0;
 }
 
@@ -146,6 +182,32 @@ bool core_gateway_stat(const struct core *core, size_t index, struct slice *name
     return index < 2;
 }
 
+struct acl *core_acl(struct core *core)
+{
+    return core->acl;
+}
+
+void core_acl_changed(struct core *core, struct session *by, const char *what, struct slice user)
+{
+    (void)by;
+    (void)what;
+    (void)user;
+    core->acl_changes++;
+}
+
+void core_refused(struct core *core, struct session *s, const struct core_refusal *refusal)
+{
+    acl_log_add(acl_refusals(core->acl),
+                &(struct acl_log_entry){
+                    .reason = refusal->reason,
+                    .context = refusal->context,
+                    .object = refusal->object,
+                    .username = refusal->username.len > 0 ? refusal->username : session_identity(s),
+                    .client = SLICE("id=7"),
+                    .at_ms = core->now_ms,
+                });
+}
+
 struct session_vars *session_vars(struct session *s)
 {
     return &s->vars;
@@ -165,6 +227,11 @@ uint64_t session_id(const struct session *s)
 struct slice session_identity(const struct session *s)
 {
     return s->open.identity;
+}
+
+const struct acl_user *session_user(const struct session *s)
+{
+    return acl_set_match(acl_users(s->core->acl), s->open.identity, s->open.issuer);
 }
 
 const struct frame_open *session_open_info(const struct session *s)
@@ -203,6 +270,32 @@ uint64_t session_commands(const struct session *s)
 {
     (void)s;
     return 1;
+}
+
+uint32_t session_switches(const struct session *s)
+{
+    return s->switches;
+}
+
+void session_switch(struct session *s, uint32_t which, bool on)
+{
+    s->switches = on ? s->switches | which : s->switches & ~which;
+}
+
+bool session_is_paused(const struct session *s)
+{
+    return s->paused;
+}
+
+void session_monitor(struct session *s)
+{
+    s->switches |= SESSION_MONITOR;
+}
+
+struct session_memory session_memory(const struct session *s)
+{
+    (void)s;
+    return (struct session_memory){ .requests = 26, .arguments = 10, .total = 1000 };
 }
 
 struct slice session_name(const struct session *s, enum session_name which)
@@ -250,11 +343,129 @@ void session_quit(struct session *s)
     s->quit = true;
 }
 
+void session_sleep(struct session *s, int64_t ms)
+{
+    s->sleep_ms = ms;
+}
+
 void session_reset(struct session *s)
 {
     s->vars = (struct session_vars){ .protocol = 2 };
     memset(s->names, 0, sizeof(s->names));
+    s->switches = 0;
     session_discard_multi(s);
+    pubsub_leave(container_of(s, struct fake, session)->core.pubsub, &s->subscriber);
+    session_untrack(s);
+}
+
+/* --- subscriptions and tracking: the real tables; nobody is sent anything ----------------------- */
+
+static void ignore_message(void *arg, struct subscriber *s, struct slice pattern)
+{
+    (void)arg;
+    (void)s;
+    (void)pattern;
+}
+
+static void ignore_keys(void *arg, struct tracker *c, const struct slice *keys, size_t count)
+{
+    (void)arg;
+    (void)c;
+    (void)keys;
+    (void)count;
+}
+
+size_t core_publish(struct core *core, uint32_t keyspace, enum pubsub_kind kind,
+                    struct slice channel, struct slice message)
+{
+    (void)message;
+    return pubsub_each(core->pubsub, kind, keyspace, channel, ignore_message, NULL);
+}
+
+const struct pubsub *core_pubsub(const struct core *core)
+{
+    return core->pubsub;
+}
+
+struct tracking_figures core_tracking(const struct core *core)
+{
+    return tracking_figures(core->tracking);
+}
+
+struct core_exchange core_exchange(const struct core *core)
+{
+    (void)core;
+    return (struct core_exchange){ .peers = 1 };
+}
+
+uint32_t core_notify_events(const struct core *core)
+{
+    return core->notify;
+}
+
+void core_set_notify_events(struct core *core, uint32_t flags)
+{
+    core->notify = flags;
+}
+
+int64_t core_tracking_max_keys(const struct core *core)
+{
+    return core->tracking_max_keys;
+}
+
+void core_set_tracking_max_keys(struct core *core, int64_t keys)
+{
+    core->tracking_max_keys = keys;
+}
+
+struct core_output_limit core_push_limit(const struct core *core)
+{
+    return core->push_limit;
+}
+
+void core_set_push_limit(struct core *core, struct core_output_limit limit)
+{
+    core->push_limit = limit;
+}
+
+bool session_subscribe(struct session *s, enum pubsub_kind kind, struct slice name)
+{
+    struct fake *f = container_of(s, struct fake, session);
+    return pubsub_subscribe(f->core.pubsub, &s->subscriber, kind, s->vars.keyspace, name);
+}
+
+bool session_unsubscribe(struct session *s, enum pubsub_kind kind, struct slice name)
+{
+    struct fake *f = container_of(s, struct fake, session);
+    return pubsub_unsubscribe(f->core.pubsub, &s->subscriber, kind, s->vars.keyspace, name);
+}
+
+const struct subscriber *session_subscriber(const struct session *s)
+{
+    return &s->subscriber;
+}
+
+bool session_only_listens(const struct session *s)
+{
+    return s->vars.protocol == 2 && pubsub_count(&s->subscriber) > 0;
+}
+
+void session_track(struct session *s, uint32_t flags, uint64_t redirect,
+                   const struct slice *prefixes, size_t count)
+{
+    struct fake *f = container_of(s, struct fake, session);
+    tracking_start(f->core.tracking, &s->tracker, session_id(s), s->vars.keyspace, flags, redirect,
+                   prefixes, count);
+}
+
+void session_untrack(struct session *s)
+{
+    tracking_stop(container_of(s, struct fake, session)->core.tracking, &s->tracker);
+}
+
+struct tracker *session_tracker(struct session *s)
+{
+    return &s->tracker;
 }
 
 /* --- the fake --------------------------------------------------------------------------------- */
@@ -265,6 +476,7 @@ struct fake *fake_new(void)
     f->ws = working_set_new(1);
     f->memory = working_set_new(1);
     buf_init(&f->reply, SIZE_MAX / 2);
+    buf_init(&f->deeds, SIZE_MAX / 2);
     f->core = (struct core){
         .options = { .max_key = 2000,
                      .max_value = 16 << 20,
@@ -273,7 +485,14 @@ struct fake *fake_new(void)
                      .store_timeout_ms = 15000,
                      .audit = "none" },
         .session = &f->session,
+        .keyspaces = keyspaces_new(),
+        .pubsub = pubsub_new(),
+        .tracking = tracking_new(0, ignore_keys, NULL),
+        .tracking_max_keys = 1000000,
+        .push_limit = { 32 << 20, 8 << 20, 60000 },
     };
+    f->core.acl = acl_new(f->core.keyspaces, NULL);
+    f->session.core = &f->core;
     telemetry_init(&f->core.telemetry);
     f->session.vars.protocol = 2;
     f->session.watched_revision = -1;
@@ -292,10 +511,17 @@ struct fake *fake_new(void)
 
 void fake_free(struct fake *f)
 {
+    pubsub_leave(f->core.pubsub, &f->session.subscriber);
+    tracking_stop(f->core.tracking, &f->session.tracker);
+    pubsub_free(f->core.pubsub);
+    tracking_free(f->core.tracking);
     working_set_free(f->ws);
     working_set_free(f->memory);
+    acl_free(f->core.acl);
+    keyspaces_free(f->core.keyspaces);
     telemetry_release(&f->core.telemetry);
     buf_release(&f->reply);
+    buf_release(&f->deeds);
     free(f);
 }
 
@@ -324,6 +550,22 @@ bool fake_has_quit(const struct fake *f)
     return f->session.quit;
 }
 
+const struct deed *fake_deeds(const struct fake *f, size_t *count)
+{
+    *count = buf_len(&f->deeds) / sizeof(struct deed);
+    return (const struct deed *)(const void *)f->deeds.p;
+}
+
+size_t fake_acl_changes(const struct fake *f)
+{
+    return f->core.acl_changes;
+}
+
+int64_t fake_slept(const struct fake *f)
+{
+    return f->session.sleep_ms;
+}
+
 int64_t fake_watched(const struct fake *f)
 {
     return f->session.watched_revision;
@@ -333,6 +575,33 @@ void fake_set_now(struct fake *f, int64_t now_ms)
 {
     f->core.now_ms = now_ms;
     ws_begin_unit(f->ws, now_ms, 1);
+}
+
+/* --- events ----------------------------------------------------------------------------------- */
+
+void fake_listen(struct fake *f, uint32_t events)
+{
+    ws_listen(f->ws, events, false);
+}
+
+const char *fake_heard(struct fake *f)
+{
+    size_t at = 0;
+    f->heard_text[0] = '\0';
+    for (const struct effect *e = f->heard ? f->heard->next : ws_effects(f->ws); e; e = e->next) {
+        f->heard = e;
+        if (e->kind != EFFECT_EVENT) {
+            continue;
+        }
+        at += (size_t)snprintf(f->heard_text + at, sizeof(f->heard_text) - at, "%s",
+                               at > 0 ? " " : "");
+        if (e->db > 0) {
+            at += (size_t)snprintf(f->heard_text + at, sizeof(f->heard_text) - at, "%u:", e->db);
+        }
+        at += (size_t)snprintf(f->heard_text + at, sizeof(f->heard_text) - at, "%s=%.*s", e->name,
+                               (int)e->key.len, (const char *)e->key.p);
+    }
+    return f->heard_text;
 }
 
 /* --- walks ------------------------------------------------------------------------------------ */
@@ -358,18 +627,50 @@ static bool is_answer(struct fake *f, const struct walk *walk, const struct entr
            (slice_is_text(e->value) && slice_glob(as_glob(f, walk->ilike), e->value, true));
 }
 
-/* answer_walk: the cursor is simply how many keys were passed. */
-static void answer_walk(struct fake *f, struct walk *walk)
+/* answer_key: who wrote a key last is always the caller here. */
+static void answer_key(struct fake *f, struct walk *walk)
+{
+    const struct entry *e = ws_find(f->ws, walk->db, walk->key);
+    if (e == NULL) {
+        return;
+    }
+    struct walk_key *key = ws_alloc(f->memory, sizeof(*key));
+    *key = (struct walk_key){
+        .revision = e->revision,
+        .modified_at = e->modified_at,
+        .modified_by = f->session.open.identity,
+        .expires_at = e->expires_at,
+        .length = e->length,
+        .text = slice_is_text(e->value),
+    };
+    walk->found = key;
+}
+
+/* answer_swap keeps the keys in place of the databases: whose entry it is, is part of it. */
+static void answer_swap(struct fake *f, struct walk *walk)
+{
+    struct working_set *swapped = working_set_new(1);
+    ws_begin_unit(swapped, f->core.now_ms, 1);
+    for (struct entry *e = ws_first(f->ws); e != NULL; e = e->next) {
+        if (ws_find(f->ws, e->db, e->key) != NULL) {
+            uint32_t db = e->db == walk->db         ? walk->other_db
+                          : e->db == walk->other_db ? walk->db
+                                                    : e->db;
+            ws_put(swapped, db, ws_copy(f->memory, e->key), ws_copy(f->memory, e->value),
+                   e->expires_at);
+        }
+    }
+    working_set_free(f->ws);
+    f->ws = swapped;
+}
+
+/* answer_rows: the cursor is simply how many keys were passed. */
+static void answer_rows(struct fake *f, struct walk *walk)
 {
     struct walk_row *rows = ws_alloc(f->memory, MAX_WALK_ROWS * sizeof(*rows));
     bool paged = walk->kind == WALK_SCAN || walk->kind == WALK_FIND;
     uint64_t passed = 0;
     walk->rows = rows;
-    if (walk->kind == WALK_FLUSH_DB) {
-        ws_forget(f->ws, walk->db);
-    } else if (walk->kind == WALK_FLUSH_ALL) {
-        ws_forget(f->ws, walk->db | UINT16_MAX);
-    }
     for (struct entry *e = ws_first(f->ws); e != NULL; e = e->next) {
         if (!is_answer(f, walk, e) || passed++ < walk->cursor) {
             continue;
@@ -380,6 +681,33 @@ static void answer_walk(struct fake *f, struct walk *walk)
         }
         rows[walk->row_count++] = (struct walk_row){ e->key, e->value };
         walk->total++;
+    }
+}
+
+static void answer_walk(struct fake *f, struct walk *walk)
+{
+    switch (walk->kind) {
+    case WALK_NONE:
+        break;
+    case WALK_FLUSH_DB:
+        ws_forget(f->ws, walk->db);
+        break;
+    case WALK_FLUSH_ALL:
+        ws_forget(f->ws, walk->db | UINT16_MAX);
+        break;
+    case WALK_SWAP:
+        answer_swap(f, walk);
+        break;
+    case WALK_KEY:
+        answer_key(f, walk);
+        break;
+    case WALK_SCAN:
+    case WALK_KEYS:
+    case WALK_RANDOM:
+    case WALK_COUNT:
+    case WALK_FIND:
+        answer_rows(f, walk);
+        break;
     }
 }
 
@@ -406,10 +734,9 @@ static void run(struct fake *f, struct call *call)
     }
     if (command->walk != NULL) {
         command->walk(call, &walk);
-        if (walk.kind != WALK_NONE) {
-            answer_walk(f, &walk);
-        }
+        answer_walk(f, &walk);
         call->walk = &walk;
+        call->ws = f->ws; /* SWAPDB makes another one */
     }
     command->run(call);
 }
@@ -422,6 +749,7 @@ struct slice fake_run(struct fake *f, const struct slice *argv, uint32_t argc)
         copies[i] = ws_copy(f->memory, argv[i]);
     }
     buf_clear(&f->reply);
+    buf_clear(&f->deeds);
     const struct command *command = command_resolve(copies, argc, &reply);
     if (command != NULL) {
         struct call call = {
@@ -432,6 +760,7 @@ struct slice fake_run(struct fake *f, const struct slice *argv, uint32_t argc)
             .now_ms = f->core.now_ms,
             .session = &f->session,
             .core = &f->core,
+            .deeds = &f->deeds,
             .reply = &reply,
         };
         run(f, &call);

@@ -7,6 +7,7 @@
 
 #include "command_table.h"
 #include "core.h"
+#include "deeds.h"
 #include "session.h"
 
 #define FAKE_NOW_MS INT64_C(1700000000000)
@@ -22,6 +23,14 @@ struct working_set *fake_set(struct fake *f);
 void fake_set_now(struct fake *f, int64_t now_ms);
 struct core_options *fake_options(struct fake *f);
 bool fake_has_quit(const struct fake *f);
+/* fake_deeds is what the last command would have done to others. */
+const struct deed *fake_deeds(const struct fake *f, size_t *count);
+size_t fake_acl_changes(const struct fake *f);
+/* fake_slept is for how many ms DEBUG SLEEP asked last; 0: never. */
+int64_t fake_slept(const struct fake *f);
+/* fake_listen: these events are kept from now on; fake_heard returns those since the last call: "new=k set=k 1:set=k". */
+void fake_listen(struct fake *f, uint32_t events);
+const char *fake_heard(struct fake *f);
 /* fake_watched is the revision that WATCH remembered last; -1: none. */
 int64_t fake_watched(const struct fake *f);
 

@@ -106,6 +106,35 @@ static const struct command_case our_cases[] = {
     { "CLIENT SETINFO foo bar", R("-ERR Unrecognized option 'foo'\r\n"), SAME },
     { "CLIENT SETINFO lib-ver",
       R("-ERR wrong number of arguments for 'client|setinfo' command\r\n"), SAME },
+    { "CLIENT NO-TOUCH on", R("+OK\r\n"), SAME },
+    { "CLIENT NO-TOUCH off", R("+OK\r\n"), SAME },
+    { "CLIENT NO-TOUCH x", R("-ERR syntax error\r\n"), SAME },
+    { "CLIENT REPLY off", R(""), SAME },
+    { "CLIENT REPLY skip", R(""), SAME },
+    { "CLIENT REPLY on", R("+OK\r\n"), SAME },
+    { "CLIENT LIST MAXAGE 0", R("-ERR maxage should be greater than 0\r\n"), SAME },
+    { "CLIENT LIST MAXAGE x", R("-ERR maxage is not an integer or out of range\r\n"), SAME },
+    { "CLIENT LIST IDLE -1", R("-ERR idle should be at least 0\r\n"), SAME },
+    { "CLIENT LIST SKIPME x", R("-ERR syntax error\r\n"), SAME },
+    { "CLIENT LIST ID 7 SKIPME", R("-ERR syntax error\r\n"), SAME },
+    { "CLIENT LIST USER cn:bob", R("-ERR No such user 'cn:bob'\r\n"), SAME },
+    { "CLIENT KILL USER default", R(":0\r\n"), SAME },
+    { "CLIENT KILL USER cn:alice SKIPME no", R(":1\r\n"), SAME },
+    { "CLIENT KILL ID 7 7 7 SKIPME no", R(":1\r\n"), SAME },
+    { "CLIENT KILL ID 6 7 SKIPME no MAXAGE 1000000000", R(":1\r\n"), SAME },
+    { "CLIENT KILL ID 7 SKIPME no MAXAGE 100000000000", R(":0\r\n"), SAME },
+    { "CLIENT KILL 127.0.0.1:50110", R("+OK\r\n"), SAME },
+    { "CLIENT KILL ADDR 127.0.0.1:50110", R(":0\r\n"), SAME },
+    { "CLIENT KILL LADDR 127.0.0.1:6380 SKIPME no", R(":1\r\n"), SAME },
+    { "CLIENT KILL IP 127.0.0.1 SKIPME no", R(":1\r\n"), SAME },
+    { "CLIENT KILL IP 127.0.0 SKIPME no", R(":0\r\n"), SAME },
+    { "CLIENT KILL LIB-NAME redis-py LIB-VER 1.0 SKIPME no", R(":1\r\n"), SAME },
+    { "CLIENT KILL LIB-NAME redis-py LIB-VER 1.1 SKIPME no", R(":0\r\n"), SAME },
+    { "CLIENT KILL DB 0 SKIPME no", R(":1\r\n"), SAME },
+    { "CLIENT KILL DB 1 SKIPME no", R(":0\r\n"), SAME },
+    { "COMMAND GETKEYSANDFLAGS SET a b ifeq c",
+      R("*1\r\n*2\r\n$1\r\na\r\n*3\r\n+RW\r\n+access\r\n+update\r\n"),
+      R("*1\r\n*2\r\n$1\r\na\r\n~3\r\n+RW\r\n+access\r\n+update\r\n") },
     /* MULTI as far as it is ours */
     { "MULTI", R("+OK\r\n"), SAME },
     { "MULTI", R("-ERR MULTI calls can not be nested\r\n"), SAME },
@@ -150,6 +179,26 @@ static const struct command_case our_cases[] = {
     { "SETRANGE none 16777216 x",
       R("-ERR string exceeds maximum allowed size (proto-max-bulk-len)\r\n"), SAME },
     { "EXISTS none", R(":0\r\n"), SAME },
+    { "SETBIT none 134217727 0", R(":0\r\n"), SAME },
+    { "STRLEN none", R(":16777216\r\n"), SAME },
+    { "SETBIT none 134217728 0",
+      R("-ERR string exceeds maximum allowed size (proto-max-bulk-len)\r\n"), SAME },
+    { "SETBIT none 4294967295 1",
+      R("-ERR string exceeds maximum allowed size (proto-max-bulk-len)\r\n"), SAME },
+    { "BITFIELD none SET u8 134217720 255", R("*1\r\n:0\r\n"), SAME },
+    { "BITFIELD none SET u8 0 1 SET u8 134217721 255",
+      R("-ERR string exceeds maximum allowed size (proto-max-bulk-len)\r\n"), SAME },
+    { "BITFIELD none GET u8 134217721 GET u8 0", R("*2\r\n:254\r\n:0\r\n"), SAME },
+    { "BITCOUNT none", R(":8\r\n"), SAME },
+    { "BITPOS none 1", R(":134217720\r\n"), SAME },
+    { "BITOP NOT none none", R(":16777216\r\n"), SAME },
+    { "BITCOUNT none 0 -9 BIT", R(":134217720\r\n"), SAME },
+    { "BITPOS none 0", R(":134217720\r\n"), SAME },
+    { "BITFIELD k GET u8 #2305843009213693953",
+      R("-ERR bit offset is not an integer or out of range\r\n"), SAME },
+    { "LCS none none", /* the table would have 2^50 bytes */
+      R("-ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len\r\n"),
+      SAME },
     { "CONFIG GET proto-max-bulk-len", R("*2\r\n$18\r\nproto-max-bulk-len\r\n$8\r\n16777216\r\n"),
       R("%1\r\n$18\r\nproto-max-bulk-len\r\n$8\r\n16777216\r\n") },
 };
@@ -188,6 +237,22 @@ static void test_as_redis(void **state)
     (void)state;
     check_cases(redis_cases, redis_case_count, 2);
     check_cases(redis_cases, redis_case_count, 3);
+    check_cases(redis_keys_cases, redis_keys_case_count, 2);
+    check_cases(redis_keys_cases, redis_keys_case_count, 3);
+}
+
+static void test_bits_as_redis(void **state)
+{
+    (void)state;
+    check_cases(bit_cases, bit_case_count, 2);
+    check_cases(bit_cases, bit_case_count, 3);
+}
+
+static void test_hyperloglogs_as_redis(void **state)
+{
+    (void)state;
+    check_cases(hyperloglog_cases, hyperloglog_case_count, 2);
+    check_cases(hyperloglog_cases, hyperloglog_case_count, 3);
 }
 
 static void test_our_own(void **state)
@@ -195,6 +260,8 @@ static void test_our_own(void **state)
     (void)state;
     check_cases(our_cases, ARRAY_SIZE(our_cases), 2);
     check_cases(our_cases, ARRAY_SIZE(our_cases), 3);
+    check_cases(our_keys_cases, our_keys_case_count, 2);
+    check_cases(our_keys_cases, our_keys_case_count, 3);
 }
 
 /* --- the session ------------------------------------------------------------------------------ */
@@ -252,10 +319,70 @@ static void test_client_info_cannot_be_forged(void **state)
     open->identity = SLICE("cn:eve user=cn:alice\nid=1");
     struct slice reply = fake_line(f, "CLIENT INFO");
     assert_true(contains(reply, " user=cn:eve\\x20user=cn:alice\\x0aid=1 "));
+    assert_true(contains(
+        reply, " flags=N db=0 sub=0 psub=0 ssub=0 multi=-1 qbuf=26 qbuf-free=0 argv-mem=10 "));
     assert_true(contains(reply, "id=7 addr=127.0.0.1:50110 laddr=127.0.0.1:6380 fd=-1 name= age="));
     assert_true(contains(reply, " tls=TLSv1.3 cipher=TLS_AES_128_GCM_SHA256 identity="));
     assert_true(contains(fake_line(f, "CLIENT LIST ID 7"), "id=7 "));
     assert_true(contains(fake_line(f, "CLIENT LIST TYPE normal"), "id=7 "));
+    fake_free(f);
+}
+
+static void check_deed(const struct fake *f, const struct deed *expected)
+{
+    size_t count = 0;
+    const struct deed *d = fake_deeds(f, &count);
+    assert_int_equal(count, 1);
+    assert_int_equal(d->kind, expected->kind);
+    assert_int_equal(d->writes_only, expected->writes_only);
+    assert_int_equal(d->keyspace, expected->keyspace);
+    assert_int_equal(d->session, expected->session);
+    assert_int_equal(d->ms, expected->ms);
+}
+
+/* What is done to others is noted, with the keyspace of who asks, and not done. */
+static void test_deeds(void **state)
+{
+    (void)state;
+    struct fake *f = fake_new();
+    size_t count = 1;
+    session_vars(fake_session(f))->keyspace = 3;
+    fake_line(f, "CLIENT PAUSE 100");
+    check_deed(f, &(struct deed){ .kind = DEED_PAUSE, .keyspace = 3, .ms = 100 });
+    fake_line(f, "CLIENT PAUSE 0 all");
+    check_deed(f, &(struct deed){ .kind = DEED_PAUSE, .keyspace = 3 });
+    fake_line(f, "CLIENT PAUSE 9223372036854775807 write");
+    check_deed(f, &(struct deed){
+                      .kind = DEED_PAUSE, .keyspace = 3, .writes_only = true, .ms = INT32_MAX });
+    fake_line(f, "CLIENT UNPAUSE");
+    check_deed(f, &(struct deed){ .kind = DEED_UNPAUSE, .keyspace = 3 });
+    fake_line(f, "CLIENT KILL ID 7 SKIPME no");
+    check_deed(f, &(struct deed){ .kind = DEED_KILL, .session = 7 });
+    fake_line(f, "CLIENT KILL ID 7");
+    (void)fake_deeds(f, &count);
+    assert_int_equal(count, 0);
+    fake_free(f);
+}
+
+static void test_switches(void **state)
+{
+    (void)state;
+    struct fake *f = fake_new();
+    struct session *s = fake_session(f);
+    fake_line(f, "CLIENT REPLY OFF");
+    assert_int_equal(session_switches(s), SESSION_REPLY_OFF);
+    fake_line(f, "CLIENT REPLY SKIP"); /* of no effect while all are off */
+    assert_int_equal(session_switches(s), SESSION_REPLY_OFF);
+    fake_line(f, "CLIENT REPLY ON");
+    fake_line(f, "CLIENT REPLY SKIP");
+    assert_int_equal(session_switches(s), SESSION_REPLY_SKIP_NEXT);
+    fake_line(f, "RESET");
+    fake_line(f, "CLIENT NO-EVICT ON");
+    fake_line(f, "CLIENT NO-TOUCH ON");
+    assert_int_equal(session_switches(s), SESSION_NO_EVICT | SESSION_NO_TOUCH);
+    assert_true(contains(fake_line(f, "CLIENT LIST"), " flags=eT "));
+    assert_true(slice_eq(fake_line(f, "MONITOR"), SLICE("+OK\r\n")));
+    assert_true(contains(fake_line(f, "CLIENT INFO"), " flags=OeT "));
     fake_free(f);
 }
 
@@ -582,6 +709,29 @@ static const struct {
     { "SET k v KEEPTTL", NEED_META },
     { "SET k v GET", NEED_VALUE },
     { "SET k v NX GET", NEED_VALUE },
+    { "SET k v IFEQ x", NEED_VALUE },
+    { "SET k v IFDNE 0123456789abcdef", NEED_VALUE },
+    { "SET k v IFREV 3", NEED_META },
+    { "SET k v IFREV 3 GET", NEED_VALUE },
+    { "DELEX k", NEED_META },
+    { "DELEX k IFEQ v", NEED_VALUE },
+    { "DELIFEQ k v", NEED_VALUE },
+    { "DELIFREV k 3", NEED_META },
+    { "DIGEST k", NEED_VALUE },
+    { "MSETEX 2 a 1 k 2", NEED_NOTHING },
+    { "MSETEX 2 a 1 k 2 EX 10", NEED_NOTHING },
+    { "MSETEX 2 a 1 k 2 XX", NEED_META },
+    { "MSETEX 2 a 1 k 2 KEEPTTL", NEED_META },
+    { "KEYINFO k", NEED_META },
+    { "OBJECT ENCODING k", NEED_VALUE },
+    { "OBJECT IDLETIME k", NEED_META },
+    { "MEMORY USAGE k", NEED_META },
+    { "DUMP k", NEED_VALUE },
+    { "RESTORE k 0 x", NEED_META },
+    { "RESTORE k 0 x REPLACE", NEED_META },
+    { "MOVE k 1", NEED_VALUE },
+    { "SORT k", NEED_META },
+    { "SORT a STORE k", NEED_META },
     { "SETEX k 10 v", NEED_NOTHING },
     { "PSETEX k 10 v", NEED_NOTHING },
     { "MSET a 1 k 2", NEED_NOTHING },
@@ -600,6 +750,12 @@ static const struct {
     { "COPY a k", NEED_META },
     { "COPY k a DB 1", NEED_VALUE },
     { "WATCH a k", NEED_META },
+    { "GETBIT k 1", NEED_VALUE },
+    { "SETBIT k 1 1", NEED_VALUE },
+    { "BITOP AND k a", NEED_META },
+    { "BITOP AND a k", NEED_VALUE },
+    { "BITOP AND k k", NEED_VALUE },
+    { "LCS a k", NEED_VALUE },
 };
 
 static void test_needs(void **state)
@@ -617,6 +773,38 @@ static void test_needs(void **state)
     }
 }
 
+/* line; whether key k has been written then, where bit 0 is 1 and there are 8 */
+static const struct {
+    const char *line;
+    bool writes;
+} unchanged_rows[] = {
+    { "SETBIT k 0 1", false },
+    { "SETBIT k 1 0", false },
+    { "SETBIT k 0 0", true },
+    { "SETBIT k 8 0", true },
+    { "BITFIELD k SET u2 0 2 GET u8 0 INCRBY u8 0 256", false },
+    { "BITFIELD k OVERFLOW FAIL SET u2 0 5 OVERFLOW SAT INCRBY u1 0 1", false },
+    { "BITFIELD k SET u2 0 3", true },
+    { "BITFIELD k OVERFLOW FAIL SET u2 7 5", true },
+    { "BITFIELD k GET u2 7", false },
+};
+
+static void test_unchanged_bits_are_no_write(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(unchanged_rows); i++) {
+        struct fake *f = fake_new();
+        fake_line(f, "SETBIT k 0 1");
+        struct entry *e = ws_entry(fake_set(f), 0, SLICE("k"));
+        e->dirty = false;
+        fake_line(f, unchanged_rows[i].line);
+        if (e->dirty != unchanged_rows[i].writes) {
+            fail_msg("%s", unchanged_rows[i].line);
+        }
+        fake_free(f);
+    }
+}
+
 static void test_copy_wants_the_other_database(void **state)
 {
     (void)state;
@@ -627,14 +815,29 @@ static void test_copy_wants_the_other_database(void **state)
     fake_free(f);
 }
 
+static void test_move_wants_the_other_database(void **state)
+{
+    (void)state;
+    struct fake *f = fake_new();
+    fake_line(f, "MOVE k 3");
+    struct entry *e = ws_entry(fake_set(f), db_ref(0, 3), SLICE("k"));
+    assert_non_null(e);
+    assert_int_equal(e->wanted, NEED_META);
+    fake_free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_as_redis),
+        cmocka_unit_test(test_bits_as_redis),
+        cmocka_unit_test(test_hyperloglogs_as_redis),
         cmocka_unit_test(test_our_own),
         cmocka_unit_test(test_session_commands),
         cmocka_unit_test(test_watch_remembers_the_revision),
         cmocka_unit_test(test_client_info_cannot_be_forged),
+        cmocka_unit_test(test_deeds),
+        cmocka_unit_test(test_switches),
         cmocka_unit_test(test_info_sections),
         cmocka_unit_test(test_info_about_commands),
         cmocka_unit_test(test_slowlog),
@@ -647,7 +850,9 @@ int main(void)
         cmocka_unit_test(test_rows_are_whole),
         cmocka_unit_test(test_unknown_names),
         cmocka_unit_test(test_needs),
+        cmocka_unit_test(test_unchanged_bits_are_no_write),
         cmocka_unit_test(test_copy_wants_the_other_database),
+        cmocka_unit_test(test_move_wants_the_other_database),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -218,6 +218,22 @@ static void test_forget(void **state)
     assert_false(one->dirty);
 }
 
+static void test_unload(void **state)
+{
+    struct working_set *ws = *state;
+    struct entry *one = ws_want(ws, db_ref(0, 1), SLICE("k"), NEED_VALUE);
+    struct entry *other = ws_put(ws, db_ref(0, 2), SLICE("k"), SLICE("v"), 0);
+    ws_put(ws, db_ref(0, 1), SLICE("k"), SLICE("v"), 5000);
+    ws_clean(ws);
+    ws_unload(ws, db_ref(0, 1));
+    assert_null(ws_find(ws, db_ref(0, 1), SLICE("k")));
+    assert_int_equal(one->loaded, NEED_NOTHING);
+    assert_int_equal(one->wanted, NEED_VALUE);
+    assert_false(one->row || one->dirty);
+    assert_int_equal(one->length, 0);
+    assert_ptr_equal(ws_find(ws, db_ref(0, 2), SLICE("k")), other);
+}
+
 static void test_clean(void **state)
 {
     struct working_set *ws = *state;
@@ -279,6 +295,7 @@ int main(void)
         TEST(test_order_of_first_mention),
         TEST(test_large_allocations),
         TEST(test_forget),
+        TEST(test_unload),
         TEST(test_clean),
         TEST(test_writes_are_told),
     };

@@ -11,13 +11,13 @@
 static void test_texts(void **state)
 {
     (void)state;
-    for (int i = ERR_OK; i >= ERR_TIMEOUT; i--) {
+    for (int i = ERR_OK; i >= ERR_INTERRUPTED; i--) {
         for (int j = ERR_OK; j > i; j--) {
             assert_string_not_equal(err_text((enum err)i), err_text((enum err)j));
         }
     }
     assert_string_equal(err_text((enum err)1), "unknown error");
-    assert_string_equal(err_text((enum err)(ERR_TIMEOUT - 1)), "unknown error");
+    assert_string_equal(err_text((enum err)(ERR_INTERRUPTED - 1)), "unknown error");
     assert_string_equal(err_text((enum err)INT32_MIN), "unknown error");
 }
 

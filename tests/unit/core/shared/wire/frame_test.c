@@ -59,7 +59,7 @@ static void test_exact_bytes(void **state)
     buf_clear(&b);
     frame_write_hello(&b, &(struct frame_hello){ FRAME_VERSION, SLICE("ab") });
     assert_slice(buf_slice(&b),
-                 SLICE("\x12\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0COFRELNK\x01\0\0\0\x02\0\0\0ab"));
+                 SLICE("\x12\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0COFRELNK\x02\0\0\0\x02\0\0\0ab"));
     buf_release(&b);
 }
 
@@ -75,7 +75,10 @@ static const struct frame frames[] = {
       .payload = SLICE("+OK\r\n") },
     { .type = FRAME_REPLY, .session = 3 },
     { .type = FRAME_CREDIT, .session = 1, .payload = SLICE("1234") },
-    { .type = FRAME_STATE, .flags = FRAME_PINNED, .session = 1, .payload = SLICE("\0\1\2") },
+    { .type = FRAME_STATE,
+      .flags = FRAME_PINNED | FRAME_LISTENS,
+      .session = 1,
+      .payload = SLICE("\0\1\2") },
     { .type = FRAME_CLOSE, .session = 1, .payload = SLICE("bye") },
     { .type = FRAME_STATS, .payload = SLICE("a=1\n") },
     { .type = FRAME_PING },
@@ -267,11 +270,11 @@ static void test_hello(void **state)
         assert_int_equal(frame_parse_hello(copy, &hello), ERR_PROTOCOL);
         free_copy(copy);
     }
-    assert_int_equal(frame_parse_hello(SLICE("COFRELNX\1\0\0\0\0\0\0\0"), &hello), ERR_PROTOCOL);
-    assert_int_equal(frame_parse_hello(SLICE("COFRELNK\1\0\0\0\0\0\0\0x"), &hello), ERR_PROTOCOL);
+    assert_int_equal(frame_parse_hello(SLICE("COFRELNX\2\0\0\0\0\0\0\0"), &hello), ERR_PROTOCOL);
+    assert_int_equal(frame_parse_hello(SLICE("COFRELNK\2\0\0\0\0\0\0\0x"), &hello), ERR_PROTOCOL);
     /* Another version is read as far as its number, whatever follows. */
-    assert_int_equal(frame_parse_hello(SLICE("COFRELNK\2\0\0\0???"), &hello), ERR_OK);
-    assert_int_equal(hello.version, 2);
+    assert_int_equal(frame_parse_hello(SLICE("COFRELNK\3\0\0\0???"), &hello), ERR_OK);
+    assert_int_equal(hello.version, 3);
     buf_release(&b);
 }
 
