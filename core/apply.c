@@ -8,6 +8,8 @@
 
 #include "gate.h"
 #include "monitor.h"
+#include "turn_audit.h"
+#include "turn_telemetry.h"
 
 /* --- needs --------------------------------------------------------------------------------- */
 
@@ -187,8 +189,10 @@ static void run_command(struct turn *t, struct part *p, struct request *r)
 {
     struct session *s = p->session;
     struct resp_writer writer = { &t->replies, s->vars.protocol };
+    const size_t reply_at = buf_len(&t->replies);
     if (r->verdict.denial != ACL_ALLOWED) {
         gate_reply_denied(s, r, p->in_exec, &writer);
+        turn_telemetry_refused(t, r, reply_at);
         return;
     }
     if (r->command->flags & CMD_LATER) {
@@ -197,7 +201,10 @@ static void run_command(struct turn *t, struct part *p, struct request *r)
     }
     struct call call = make_call(t, s, r, &s->vars);
     call.reply = &writer;
+    turn_audit_begin(t, r);
     r->command->run(&call);
+    turn_audit_ran(t);
+    turn_telemetry_ran(t, r, reply_at);
     note_reads(t, p, r);
     monitor_note(s, r, &t->lines);
 }
@@ -257,7 +264,9 @@ static enum unit_status check_swapped(struct turn *t, struct part *p)
         return UNIT_RAN;
     if (store_loaded(t->store) + found.bytes <= UNIT_LOAD_MAX)
         return UNIT_NEEDS_VALUES;
+    const size_t reply_at = buf_len(&t->replies);
     refuse_values(t, p, found.bytes);
+    turn_telemetry_refused(t, p->body, reply_at);
     return UNIT_LATER;
 }
 
@@ -266,12 +275,13 @@ static enum unit_status run_exec(struct turn *t, struct part *p, struct request 
     struct session *s = p->session;
     if (!p->in_exec) {
         struct resp_writer writer = { &t->replies, s->vars.protocol };
+        size_t n = 0;
+        turn_telemetry_exec(r);
         if (watch_broken(t, s)) {
             resp_null_array(&writer);
             monitor_note(s, r, &t->lines);
             return UNIT_RAN;
         }
-        size_t n = 0;
         for (const struct request *b = r->body; b; b = b->next)
             n++;
         resp_array(&writer, n);
@@ -328,8 +338,10 @@ static enum unit_status run_unit(struct turn *t, struct part *p, struct request 
     if (!p->in_exec) {
         const size_t before = buf_len(&t->replies);
         const enum unit_status values = check_values(t, p, r);
-        if (values == UNIT_LATER && buf_len(&t->replies) > before)
-            return UNIT_RAN; /* it was refused */
+        if (values == UNIT_LATER && buf_len(&t->replies) > before) {
+            turn_telemetry_refused(t, r, before);
+            return UNIT_RAN;
+        }
         if (values != UNIT_RAN)
             return values;
     }
@@ -368,7 +380,7 @@ static enum unit_status run_part(struct turn *t, struct part *p)
     return UNIT_RAN;
 }
 
-enum apply_status apply_run(struct turn *t)
+static enum apply_status run_parts(struct turn *t)
 {
     for (; t->part < t->part_count; t->part++) {
         switch (run_part(t, &t->parts[t->part])) {
@@ -384,6 +396,14 @@ enum apply_status apply_run(struct turn *t)
         }
     }
     return APPLY_DONE;
+}
+
+enum apply_status apply_run(struct turn *t)
+{
+    const struct turn_mark mark = turn_telemetry_apply(t);
+    const enum apply_status status = run_parts(t);
+    turn_telemetry_applied(t, &mark, status != APPLY_DONE);
+    return status;
 }
 
 void apply_send_walk(struct turn *t)
@@ -405,6 +425,7 @@ bool apply_walked(struct turn *t)
 void apply_rewind(struct turn *t)
 {
     buf_clear(&t->replies);
+    turn_telemetry_rewind(t);
     buf_clear(&t->deeds);
     buf_clear(&t->lines);
     t->part = 0;

@@ -52,6 +52,22 @@ struct span {
     size_t len;
 };
 
+/* What is measured of a turn, and counted in this run of it (turn_telemetry.c). Nanoseconds, monotonic. */
+struct turn_times {
+    uint64_t began;    /* when the turn was gathered */
+    uint64_t sent;     /* when the step that is out was sent */
+    uint64_t lap;      /* when apply last looked at the clock */
+    uint64_t waited;   /* what the command that is next was waited for */
+    uint64_t own;      /* what commands took for themselves, together */
+    uint64_t share;    /* of the rest, for each command; once settled */
+    uint64_t now;      /* when it was settled */
+    int64_t now_ms;    /* the same, unix ms */
+    uint64_t commands; /* that ran; of a transaction its body */
+    uint64_t hits, misses;
+    bool stopped;   /* apply stopped for a command */
+    bool committed; /* the step that is over was the last of a write turn */
+};
+
 /* One session's share of a turn. */
 struct part {
     struct session *session;
@@ -98,6 +114,9 @@ struct turn {
     bool walk_saved;     /* dirty entries were saved ahead of the walk */
     bool declared;       /* needs are declared and walks made; visiting them again makes none */
     bool swapped;        /* a SWAPDB was carried out: entries were loaded again behind it */
+    struct turn_times times;
+    struct request *writing; /* the command that runs, where its writes are noted (turn_audit.h) */
+    struct written_key *written; /* the last of its list */
     enum refused refused;
     char error[256];
     unsigned restarts;

@@ -34,12 +34,18 @@ struct cache {
     struct slot slots[SLOTS];
 };
 
-struct cache *cache_new(size_t bytes)
+static size_t buckets_for(size_t bytes)
 {
-    struct cache *c = mem_zalloc(sizeof(*c));
     size_t buckets = 1;
     while (buckets < bytes / BYTES_EACH)
         buckets *= 2;
+    return buckets;
+}
+
+struct cache *cache_new(size_t bytes)
+{
+    struct cache *c = mem_zalloc(sizeof(*c));
+    const size_t buckets = buckets_for(bytes);
     c->buckets = mem_zalloc(buckets * sizeof(*c->buckets));
     c->mask = buckets - 1;
     c->figures.max_bytes = bytes;
@@ -317,4 +323,36 @@ void cache_release(struct cache *c)
 struct cache_figures cache_figures(const struct cache *c)
 {
     return c->figures;
+}
+
+void cache_reset_figures(struct cache *c)
+{
+    c->figures.hits = 0;
+    c->figures.misses = 0;
+    c->figures.forgotten = 0;
+}
+
+/* The table is made for a number of entries: all of them move to one of another size. */
+static void resize_table(struct cache *c, size_t buckets)
+{
+    if (buckets == c->mask + 1)
+        return;
+    free(c->buckets);
+    c->buckets = mem_zalloc(buckets * sizeof(*c->buckets));
+    c->mask = buckets - 1;
+    struct cached *e = c->hand;
+    for (size_t i = 0; i < c->figures.entries; i++, e = e->next) {
+        struct cached **bucket = &c->buckets[e->hash & c->mask];
+        e->bucket_next = *bucket;
+        *bucket = e;
+    }
+}
+
+void cache_resize(struct cache *c, size_t bytes)
+{
+    if (bytes == c->figures.max_bytes)
+        return;
+    c->figures.max_bytes = bytes;
+    make_room(c, 0);
+    resize_table(c, buckets_for(bytes));
 }

@@ -102,5 +102,9 @@ struct cache_figures {
     size_t entries, bytes, max_bytes;
 };
 struct cache_figures cache_figures(const struct cache *c);
+void cache_reset_figures(struct cache *c); /* hits, misses, forgotten */
+
+/* cache_resize changes how much it may hold; what is over goes at once. */
+void cache_resize(struct cache *c, size_t bytes);
 
 #endif

@@ -77,3 +77,13 @@ const struct command *command_by_id(size_t id)
 {
     return &table[id];
 }
+
+void command_each(void (*visit)(const struct command *command, void *arg), void *arg)
+{
+    for (size_t i = 0; i < top_count; i++) {
+        visit(&table[i], arg);
+        for (size_t sub = 0; sub < table[i].subcommand_count; sub++) {
+            visit(&table[i].subcommands[sub], arg);
+        }
+    }
+}

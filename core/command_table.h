@@ -187,6 +187,9 @@ const struct command *command_by_id(size_t id);
 /* command_find_name finds "get", and "config|get" for a subcommand; NULL if unknown. */
 const struct command *command_find_name(struct slice name);
 
+/* command_each visits the rows of all commands and subcommands, in order of their names. */
+void command_each(void (*visit)(const struct command *command, void *arg), void *arg);
+
 /*
  * command_needs declares the needs of a call to its working set: the row's needs function, or its key positions.
  */

@@ -1,9 +1,12 @@
 /* The root struct: what commands may ask of the process, and its list of sessions. */
 #include "core.h"
 
+#include <malloc.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "acl/acl.h"
 #include "core_private.h"
 #include "events.h"
 #include "exchange.h"
@@ -17,9 +20,81 @@ const struct core_options *core_options(const struct core *core)
     return &core->options;
 }
 
+struct core_options *core_changeable(struct core *core)
+{
+    return &core->options;
+}
+
+void core_changed(struct core *core)
+{
+    telemetry_apply(&core->telemetry);
+    acl_log_limit(acl_refusals(core->acl), (size_t)core->telemetry.settings.acllog_max_len);
+    cache_resize(core->cache, (size_t)core->options.cache_size);
+}
+
+struct telemetry *core_telemetry(const struct core *core)
+{
+    return (struct telemetry *)&core->telemetry;
+}
+
 struct core_metrics *core_metrics(struct core *core)
 {
     return &core->metrics;
+}
+
+void core_reset_metrics(struct core *core)
+{
+    const size_t counts = offsetof(struct core_metrics, sessions_opened);
+    memset((uint8_t *)&core->metrics + counts, 0, sizeof(core->metrics) - counts);
+    cache_reset_figures(core->cache);
+    telemetry_reset(&core->telemetry);
+}
+
+static void make_run_id(char out[41])
+{
+    uint8_t bytes[20];
+    for (size_t i = 0; i < sizeof(bytes); i += sizeof(uint32_t)) {
+        const uint64_t random = slice_random_seed();
+        memcpy(bytes + i, &random, sizeof(uint32_t));
+    }
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+}
+
+/* core_memory is what the C library has given out. */
+static uint64_t core_memory(void)
+{
+    const struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+}
+
+void core_start(struct core *core)
+{
+    telemetry_init(&core->telemetry);
+    make_run_id(core->metrics.run_id);
+    core->metrics.memory_at_start = core->metrics.memory_peak = core_memory();
+    core->started_ms = uv_hrtime() / 1000000;
+}
+
+static void sample_memory(struct core *core)
+{
+    const uint64_t now = core_memory();
+    if (now > core->metrics.memory_peak)
+        core->metrics.memory_peak = now;
+}
+
+void core_tick(struct core *core)
+{
+    enum { MEMORY_EVERY = 10 }; /* ticks: counting free memory is not free */
+    const struct core_metrics *m = &core->metrics;
+    const uint64_t totals[RATE_COUNT] = {
+        [RATE_COMMANDS] = command_stats_calls(core->telemetry.commands),
+        [RATE_BYTES_IN] = m->link_bytes_in,
+        [RATE_BYTES_OUT] = m->link_bytes_out,
+    };
+    rates_sample(&core->telemetry.rates, uv_now(core->loop), totals);
+    if (core->ticks++ % MEMORY_EVERY == 0)
+        sample_memory(core);
 }
 
 const char *core_database_state(const struct core *core)
@@ -35,6 +110,11 @@ struct slice core_database_version(const struct core *core)
 struct cache_figures core_cache(const struct core *core)
 {
     return cache_figures(core->cache);
+}
+
+struct audit_figures core_audit(const struct core *core)
+{
+    return audit_figures(core->audit);
 }
 
 int64_t core_now_ms(const struct core *core)
@@ -54,6 +134,16 @@ int64_t core_last_used(const struct core *core, uint32_t db, struct slice key, i
     const uint64_t hash = slice_hash(key, db);
     const struct use *use = &core->uses[hash % USES];
     return use->hash == hash && use->noted_ms >= modified_at ? use->used_ms : modified_at;
+}
+
+int64_t core_uptime_ms(const struct core *core)
+{
+    return (int64_t)(uv_hrtime() / 1000000 - core->started_ms);
+}
+
+struct core_lanes core_lanes(const struct core *core)
+{
+    return lanes_figures(core->lanes);
 }
 
 bool core_key_counts(const struct core *core, size_t index, struct core_key_count *out)
@@ -203,4 +293,34 @@ struct session *core_find_session(struct core *core, uint64_t id)
     while (s && (s->id != id || s->life == SESSION_GONE || s->ending))
         s = s->id_next;
     return s;
+}
+
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+struct client_count {
+    struct core_clients clients;
+    int64_t soon; /* unix s */
+};
+
+static void count_client(struct session *s, void *arg)
+{
+    struct client_count *count = arg;
+    struct core_clients *c = &count->clients;
+    c->bytes += sizeof(*s) + s->out.cap + s->assembling.cap;
+    c->longest_input = larger(c->longest_input, buf_len(&s->assembling));
+    c->longest_output = larger(c->longest_output, buf_len(&s->out));
+    c->tls_1_2 += slice_eq(s->info.tls_version, SLICE("TLSv1.2"));
+    c->tls_1_3 += slice_eq(s->info.tls_version, SLICE("TLSv1.3"));
+    c->ending_soon += s->info.not_after < count->soon;
+}
+
+struct core_clients core_clients(struct core *core)
+{
+    enum { WEEK = 7 * 24 * 3600 };
+    struct client_count count = { .soon = core_now_ms(core) / 1000 + WEEK };
+    core_each_session(core, count_client, &count);
+    return count.clients;
 }

@@ -10,10 +10,13 @@
 #include "tracking.h"
 
 struct acl;
+struct audit_figures;
+struct command;
 struct core;
 struct session;
+struct telemetry;
 
-/* Options that commands and limits read; fixed after start. */
+/* Options that commands and limits read. */
 struct core_options {
     int64_t max_key;   /* bytes */
     int64_t max_value; /* bytes */
@@ -22,33 +25,69 @@ struct core_options {
     int64_t cache_size; /* bytes; 0: none */
     int64_t store_timeout_ms;
     const char *socket_path;
-    const char *acl_file; /* NULL: none, and everybody may do everything */
+    const char *acl_file;    /* NULL: none, and everybody may do everything */
+    const char *config_file; /* --config, or NULL */
+    const char *audit;       /* --audit, as a word */
+    const char *audit_file;  /* or NULL */
+    bool audit_required, audit_writes;
 };
 const struct core_options *core_options(const struct core *core);
+/* core_changeable: the same, for CONFIG SET; core_changed puts into effect what was set there and in core_telemetry's settings. */
+struct core_options *core_changeable(struct core *core);
+void core_changed(struct core *core);
 
-/* Counters for INFO; only ever grow, but the gauges. */
+/* Statistics, logs and their settings (telemetry.h). */
+struct telemetry *core_telemetry(const struct core *core);
+
+/* Counters for INFO. */
 struct core_metrics {
-    int64_t started_ms;
-    uint64_t sessions_opened;
-    uint64_t sessions_now;    /* gauge */
-    uint64_t sessions_paused; /* gauge: CLIENT PAUSE holds a command of theirs */
-    uint64_t commands;
-    uint64_t errors;
-    uint64_t turns_write, turns_read, turns_restarted, turns_recovered;
+    char run_id[41]; /* hex digits, new with each start */
+    uint64_t memory_at_start, memory_peak;
+
+    /* what there is now */
+    uint64_t sessions_now;
+    uint64_t sessions_paused; /* CLIENT PAUSE holds a command of theirs */
+
+    /* counts since the start, or since CONFIG RESETSTAT: all from here on */
+    uint64_t sessions_opened, sessions_refused;
+    uint64_t turns_write, turns_read, turns_restarted, turns_recovered, turns_failed;
     uint64_t units_write, units_read; /* commands (or transactions) in those turns */
+    uint64_t round_trips;             /* of turns, to PostgreSQL */
+    uint64_t loads, rows_loaded, rows_saved;
     uint64_t keyspace_hits, keyspace_misses, expired_keys;
-    uint64_t link_bytes_in, link_bytes_out;
-    uint64_t connections_lost;  /* to PostgreSQL */
-    uint64_t uncertain;         /* replies -UNCERTAIN */
-    uint64_t acknowledged_lost; /* turns that a failover lost (DESIGN §6.2) */
+    uint64_t link_reads, link_writes, link_bytes_in, link_bytes_out;
+    uint64_t connections_lost;   /* to PostgreSQL: those that had served */
+    uint64_t connections_failed; /* attempts that came to nothing */
+    uint64_t uncertain;          /* turns answered -UNCERTAIN */
+    uint64_t acknowledged_lost;  /* turns that a failover lost (DESIGN §6.2) */
 };
 struct core_metrics *core_metrics(struct core *core);
+/* core_reset_metrics is CONFIG RESETSTAT's: counts begin again, what there is now stays. */
+void core_reset_metrics(struct core *core);
 
 /* core_database_state: one word for INFO: "up", "connecting", "read-only", "wrong schema". */
 const char *core_database_state(const struct core *core);
 struct slice core_database_version(const struct core *core); /* PostgreSQL's server_version */
 struct cache_figures core_cache(const struct core *core);
+struct audit_figures core_audit(const struct core *core);
 int64_t core_now_ms(const struct core *core); /* unix ms on the database's clock */
+int64_t core_uptime_ms(const struct core *core);
+
+/* core_lanes: how many connections to PostgreSQL are in which state. */
+enum core_lane_state {
+    LANES_DOWN,
+    LANES_RECOVERING,
+    LANES_IDLE,
+    LANES_RUNNING,
+    LANES_LENT,
+    LANES_STATES
+};
+struct core_lanes {
+    unsigned write[LANES_STATES];
+    unsigned read[LANES_STATES];
+    size_t waiting_write, waiting_read; /* sessions that wait for a turn */
+};
+struct core_lanes core_lanes(const struct core *core);
 
 /*
  * core_note_use remembers that a key was used, at used_ms, by a command that is no write (TOUCH). core_last_used returns
@@ -67,12 +106,22 @@ struct core_key_count {
     uint32_t db_number;
     int64_t keys;
     int64_t expires;
+    int64_t average_ttl; /* ms */
 };
 bool core_key_counts(const struct core *core, size_t index, struct core_key_count *out);
 
 /* core_each_session visits all sessions in order of their ids, but for those that are about to be closed. */
 void core_each_session(struct core *core, void (*visit)(struct session *s, void *arg), void *arg);
 struct session *core_find_session(struct core *core, uint64_t id);
+
+/* core_clients looks at all sessions; for INFO. */
+struct core_clients {
+    uint64_t bytes; /* of memory, what waits to be sent included */
+    uint64_t longest_input, longest_output;
+    uint64_t tls_1_2, tls_1_3;
+    uint64_t ending_soon; /* their certificates end within a week */
+};
+struct core_clients core_clients(struct core *core);
 
 /* --- what clients hear ------------------------------------------------------------------------- */
 
@@ -124,7 +173,8 @@ struct core_refusal {
     const char *reason;  /* "command", "key", "channel", "database", "auth" */
     const char *context; /* "toplevel", "multi" */
     struct slice object;
-    struct slice username; /* empty: the session's identity */
+    struct slice username;         /* empty: the session's identity */
+    const struct command *command; /* that was asked for; NULL: none */
 };
 void core_refused(struct core *core, struct session *s, const struct core_refusal *refusal);
 

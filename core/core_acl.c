@@ -51,6 +51,7 @@ void core_refused(struct core *core, struct session *s, const struct core_refusa
               LF_INT("session", s->id), LF_SLICE("identity", s->identity->name),
               LF_SLICE("issuer", s->info.issuer), LF_STR("reason", refusal->reason),
               LF_SLICE("object", refusal->object), LF_SLICE("user", s->user->name));
+    audit_denied(s, refusal);
 }
 
 /* --- live sessions ---------------------------------------------------------------------------- */
@@ -115,6 +116,7 @@ void core_acl_changed(struct core *core, struct session *by, const char *what, s
     log_event(LOG_INFO, "the ACL was changed", LF_STR("how", what), LF_SLICE("user", user),
               LF_SLICE("by", by ? by->identity->name : SLICE("signal")),
               LF_INT("users", acl_set_count(acl_users(core->acl))));
+    audit_acl(core, by, what, user);
     for (struct session *s = core->first_session, *next; s; s = next) {
         next = s->all.next;
         follow(s, by);

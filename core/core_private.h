@@ -6,8 +6,10 @@
 
 #include <uv.h>
 
+#include "audit.h"
 #include "core.h"
 #include "identity.h"
+#include "telemetry.h"
 
 struct acl;
 struct cache;
@@ -32,6 +34,10 @@ struct core {
     uv_loop_t *loop;
     struct core_options options;
     struct core_metrics metrics;
+    struct telemetry telemetry;
+    struct audit *audit; /* NULL: there is none */
+    uint64_t started_ms; /* monotonic */
+    uint64_t ticks;
     struct identity_table *identities;
     struct keyspaces *keyspaces;
     struct acl *acl;
@@ -58,6 +64,11 @@ struct core {
     char server_version[32];
     struct use uses[USES];
 };
+
+/* core_start: from here on it counts what it does. */
+void core_start(struct core *core);
+/* core_tick: ten times a second. */
+void core_tick(struct core *core);
 
 void core_add_session(struct core *core, struct session *s);
 void core_remove_session(struct core *core, struct session *s);

@@ -17,6 +17,8 @@
 
 static const char not_in_multi[] = "ERR Command not allowed inside a transaction";
 
+#define NOT_RECORDED "MISCONF the audit log cannot be written, and so no key either: %s"
+
 enum verdict {
     DONE, /* answered, queued, or made a unit: off the queue */
     WAIT, /* units must come back first */
@@ -54,7 +56,6 @@ static void send_reply(struct session *s)
     const int64_t sleep_ms = s->sleep_ms;
     s->sleep_ms = 0;
     s->commands++;
-    s->core->metrics.commands++;
     const struct slice reply =
         is_silent(s) ? (struct slice){ NULL, 0 } : buf_slice(&s->core->scratch);
     if (sleep_ms > 0)
@@ -82,6 +83,21 @@ static void drop_request(struct session *s)
     request_free(request_pop(&s->queue));
 }
 
+/* row_of finds the row of a request that did not pass the first gates; NULL: there is none. */
+static const struct command *row_of(const struct request *r)
+{
+    const struct command *command = r->command ? r->command : command_find(r->argv[0]);
+    if (command && command->subcommands && r->argc > 1)
+        return command_find_sub(command, r->argv[1]);
+    return command;
+}
+
+/* The error in the scratch buffer, or 0. */
+static uint16_t reply_error(const struct core *core)
+{
+    return command_stats_code(core->telemetry.commands, buf_slice(&core->scratch));
+}
+
 /*
  * A refusal inside MULTI spoils the transaction, and a malformed EXEC ends it, as in Redis. The reply is in the scratch
  * buffer.
@@ -95,10 +111,27 @@ static enum verdict refuse(struct session *s)
     } else if (s->multi) {
         s->multi->failed = true;
     }
-    s->core->metrics.errors++;
+    command_stats_reject(s->core->telemetry.commands, row_of(s->queue.first), reply_error(s->core));
     send_reply(s);
     drop_request(s);
     return DONE;
+}
+
+/* count_call: a command ran at once; its reply is in the scratch buffer. */
+static void count_call(struct session *s, const struct request *r, uint64_t began_ns)
+{
+    const uint64_t now = uv_hrtime() + (uint64_t)s->sleep_ms * 1000000; /* DEBUG SLEEP */
+    const struct telemetry_call call = {
+        .command = r->command,
+        .argv = r->argv,
+        .argc = r->argc,
+        .error = reply_error(s->core),
+        .cost_ns = now - began_ns,
+        .latency_ns = now - r->arrived_ns,
+        .now_ms = (int64_t)(now / 1000000) + s->core->clock_offset,
+    };
+    telemetry_call(&s->core->telemetry, s, &call);
+    audit_call(s, r->command, r->argv, r->argc, call.error != 0);
 }
 
 /* Monitors read of it behind the reply, and at once. */
@@ -112,6 +145,7 @@ static void show_monitors(struct session *s, const struct request *r)
 
 static void run_at_once(struct session *s, struct request *r)
 {
+    const uint64_t began = uv_hrtime();
     struct resp_writer writer = begin_reply(s);
     struct buf *deeds = &s->core->deeds;
     buf_clear(deeds);
@@ -120,13 +154,14 @@ static void run_at_once(struct session *s, struct request *r)
         .argv = r->argv,
         .argc = r->argc,
         .db = session_db(s),
-        .now_ms = core_now_ms(s->core),
+        .now_ms = (int64_t)(began / 1000000) + s->core->clock_offset,
         .session = s,
         .core = s->core,
         .deeds = deeds,
         .reply = &writer,
     };
     r->command->run((struct call *)&call);
+    count_call(s, r, began);
     deeds_do(s, deeds, 0, buf_len(deeds));
     if (s->life != SESSION_GONE)
         link_publish_state(s); /* before the client can know that it changed */
@@ -171,6 +206,15 @@ static bool argument_too_long(const struct session *s, const struct request *r,
         return true;
     }
     return false;
+}
+
+/* not_recorded: what cannot be recorded must not be done, if the administrator wants it so. */
+static bool not_recorded(const struct session *s, bool writes, struct resp_writer *w)
+{
+    const char *why = writes ? audit_blocks(s->core->audit) : NULL;
+    if (why)
+        resp_error(w, NOT_RECORDED, why);
+    return why != NULL;
 }
 
 static bool too_long(const struct session *s, const struct request *r, struct resp_writer *w)
@@ -218,20 +262,39 @@ static void take_body(struct session *s, struct request *r)
     s->multi = NULL;
 }
 
+static bool queued_writes(const struct session *s)
+{
+    const struct request *b = s->multi->queued.first;
+    while (b && !b->writes)
+        b = b->next;
+    return b != NULL;
+}
+
+/* abort_multi answers an EXEC that will not be; the reason is in the scratch buffer. */
+static void abort_multi(struct session *s, struct request *r)
+{
+    session_discard_multi(s);
+    count_call(s, r, uv_hrtime());
+    send_reply(s);
+    show_monitors(s, r);
+    link_publish_state(s);
+    drop_request(s);
+}
+
 static enum verdict exec(struct session *s, struct request *r)
 {
     if (s->units.count)
         return WAIT;
+    struct resp_writer w = begin_reply(s);
+    const char *blocked = s->multi && queued_writes(s) ? audit_blocks(s->core->audit) : NULL;
     if (s->multi == NULL) {
         run_at_once(s, r); /* EXEC without MULTI */
     } else if (s->multi->failed) {
-        session_discard_multi(s);
-        struct resp_writer w = begin_reply(s);
         resp_error(&w, "EXECABORT Transaction discarded because of previous errors.");
-        send_reply(s);
-        show_monitors(s, r);
-        link_publish_state(s);
-        drop_request(s);
+        abort_multi(s, r);
+    } else if (blocked) {
+        resp_error(&w, "EXECABORT Transaction discarded because of: " NOT_RECORDED, blocked);
+        abort_multi(s, r);
     } else {
         take_body(s, r);
         make_unit(s, r);
@@ -313,7 +376,8 @@ static enum verdict admit(struct session *s, struct request *r)
         w = begin_reply(s);
         resp_error(&w, "%s", not_in_multi);
     }
-    if (r->command == NULL || too_long(s, r, &w) || refuse_monitor(s, r, &w))
+    if (r->command == NULL || too_long(s, r, &w) || refuse_monitor(s, r, &w) ||
+        not_recorded(s, r->command->flags & CMD_WRITE, &w))
         return s->units.count ? WAIT : refuse(s);
     const struct acl_verdict v = gate_check(s, r);
     if (v.denial != ACL_ALLOWED)
@@ -356,7 +420,7 @@ static void pump(struct session *s)
 
 void dispatch_request(struct session *s, struct request *r)
 {
-    s->last_ms = r->arrived_ms;
+    s->last_ms = r->arrived_ns / 1000000;
     request_push(&s->queue, r);
     pump(s);
 }

@@ -118,6 +118,7 @@ static bool on_counted(void *arg, struct pg_result *r)
             .db_number = (uint32_t)pg_get_int(r, i, 1),
             .keys = pg_get_int(r, i, 2),
             .expires = pg_get_int(r, i, 3),
+            .average_ttl = pg_get_int(r, i, 4),
         };
     return false;
 }

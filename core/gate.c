@@ -8,7 +8,8 @@
 
 /* --- refusing ------------------------------------------------------------------------------- */
 
-static void note(struct session *s, const struct acl_verdict *v, bool in_multi)
+static void note(struct session *s, const struct request *r, const struct acl_verdict *v,
+                 bool in_multi)
 {
     char number[16];
     snprintf(number, sizeof(number), "%u", v->database);
@@ -17,6 +18,7 @@ static void note(struct session *s, const struct acl_verdict *v, bool in_multi)
                      .reason = acl_denial_name(v->denial),
                      .context = in_multi ? "multi" : "toplevel",
                      .object = v->denial == ACL_DENIED_DATABASE ? slice_of(number) : v->object,
+                     .command = r->command,
                  });
 }
 
@@ -74,7 +76,7 @@ struct acl_verdict gate_check(const struct session *s, const struct request *r)
 void gate_refuse(struct session *s, const struct request *r, const struct acl_verdict *v,
                  struct resp_writer *w)
 {
-    note(s, v, s->multi != NULL);
+    note(s, r, v, s->multi != NULL);
     /* As Redis words the end of a transaction whose EXEC is refused. */
     const bool aborts = s->multi && r->command->flags & CMD_EXEC;
     reply_denied(s, v, aborts ? "EXECABORT Transaction discarded because of: " : "", w);
@@ -87,7 +89,7 @@ static void recheck(struct session *s, struct request *r, uint32_t number, bool 
     const bool was_denied = r->verdict.denial != ACL_ALLOWED;
     r->verdict = ask(s, r, number);
     if (r->verdict.denial != ACL_ALLOWED && !was_denied)
-        note(s, &r->verdict, in_exec);
+        note(s, r, &r->verdict, in_exec);
 }
 
 void gate_recheck_body(struct session *s, struct request *exec)

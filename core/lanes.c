@@ -39,6 +39,7 @@ struct lane {
     unsigned index; /* and the pool's slot */
     enum turn_kind kind;
     enum lane_state state;
+    bool served;                /* its connection got ready */
     struct turn *turn;          /* one for each lane, used again and again */
     bool holds_turn;            /* the turn has units: running, or kept while the lane recovers */
     bool holds_cache;           /* from the loss of a turn until the lane is up again */
@@ -399,6 +400,13 @@ static void on_turn_ended(void *arg, struct turn *t, enum turn_end end)
     }
 }
 
+static void note_connected(struct lanes *l, const struct pg_conn *conn)
+{
+    const uint64_t took = pg_conn_setup_ns(conn);
+    histogram_add(&l->core->telemetry.connects, took);
+    latency_note(&l->core->telemetry.latency, LATENCY_CONNECT, took, core_now_ms(l->core) / 1000);
+}
+
 static void on_ready(void *owner, unsigned slot)
 {
     struct lanes *l = owner;
@@ -407,6 +415,8 @@ static void on_ready(void *owner, unsigned slot)
     l->core->clock_offset = pg_conn_clock_offset(conn);
     snprintf(l->core->server_version, sizeof(l->core->server_version), "%s",
              pg_conn_server_version(conn));
+    note_connected(l, conn);
+    lane->served = true;
     if (lane->kind == TURN_READ)
         lane->state = LANE_IDLE;
     else if (lane->writer.id == 0)
@@ -421,12 +431,14 @@ static void on_lost(void *owner, unsigned slot, enum pg_loss loss, const char *w
     struct lanes *l = owner;
     struct lane *lane = &l->lanes[slot];
     const bool was_up = lane->state != LANE_DOWN || lane->holds_turn;
+    l->core->metrics.connections_lost += lane->served;
+    l->core->metrics.connections_failed += !lane->served;
+    lane->served = false;
     lane->state = LANE_DOWN;
     cache_clear(l->core->cache); /* the next server may be another one, and behind */
     keyspaces_forget(l->core->keyspaces);
     if (lane->kind == TURN_WRITE) {
         l->loss = loss;
-        l->core->metrics.connections_lost++;
         if (!l->was_ready && (loss == PG_LOSS_SCHEMA || loss == PG_LOSS_SETTINGS)) {
             l->events.fatal(l->events.arg, why);
             return;
@@ -458,16 +470,22 @@ static const char *unavailable(const struct lanes *l)
     return "TRYAGAIN the database did not answer in time; nothing was executed, try again";
 }
 
+/* The loop's time may be a little behind the one that requests are stamped with. */
+static bool waited_too_long(const struct lanes *l, const struct waiting *w)
+{
+    const uint64_t now = uv_now(l->core->loop);
+    const uint64_t arrived = w->first->units.first->arrived_ns / 1000000;
+    return now > arrived && now - arrived >= (uint64_t)l->core->options.store_timeout_ms;
+}
+
 /* Sessions that have waited too long are answered through a turn that fails at once. */
 static void fail_waiting(struct lanes *l, enum turn_kind kind)
 {
     struct waiting *w = &l->waiting[kind];
-    const uint64_t now = uv_now(l->core->loop);
-    const uint64_t limit = (uint64_t)l->core->options.store_timeout_ms;
-    if (w->first == NULL || now - w->first->units.first->arrived_ms < limit)
+    if (w->first == NULL || !waited_too_long(l, w))
         return;
     struct turn *t = turn_new(l->core, kind, &(struct turn_owner){ NULL, NULL });
-    while (w->first && now - w->first->units.first->arrived_ms >= limit && turn_add(t, w->first))
+    while (w->first && waited_too_long(l, w) && turn_add(t, w->first))
         set_place(l, w->first, SESSION_IN_TURN);
     turn_fail(t, unavailable(l));
     turn_free(t);
@@ -504,6 +522,7 @@ static void on_tick(uv_timer_t *timer)
         check_lane(l, &l->lanes[i]);
     fail_waiting(l, TURN_READ);
     fail_waiting(l, TURN_WRITE);
+    core_tick(l->core);
 }
 
 /* --- background work -------------------------------------------------------------------------------- */
@@ -597,6 +616,22 @@ const char *lanes_state(const struct lanes *l)
     return l->loss == PG_LOSS_READ_ONLY ? "read-only"
            : l->loss == PG_LOSS_SCHEMA  ? "wrong schema"
                                         : "connecting";
+}
+
+struct core_lanes lanes_figures(const struct lanes *l)
+{
+    static const enum core_lane_state shown[] = {
+        [LANE_DOWN] = LANES_DOWN,       [LANE_CLAIMING] = LANES_RECOVERING,
+        [LANE_IDLE] = LANES_IDLE,       [LANE_RECOVERING] = LANES_RECOVERING,
+        [LANE_RUNNING] = LANES_RUNNING, [LANE_LENT] = LANES_LENT,
+    };
+    struct core_lanes out = { .waiting_write = l->waiting[TURN_WRITE].count,
+                              .waiting_read = l->waiting[TURN_READ].count };
+    for (unsigned i = 0; i < l->count; i++) {
+        unsigned *counts = l->lanes[i].kind == TURN_WRITE ? out.write : out.read;
+        counts[shown[l->lanes[i].state]]++;
+    }
+    return out;
 }
 
 size_t lanes_writers(const struct lanes *l, int64_t *ids, size_t max)

@@ -40,6 +40,7 @@ struct pg_conn *lanes_borrow(struct lanes *l, unsigned *lane);
 void lanes_give_back(struct lanes *l, unsigned lane);
 
 const char *lanes_state(const struct lanes *l); /* for INFO */
+struct core_lanes lanes_figures(const struct lanes *l);
 /* lanes_writers fills in the ids of this core's rows in cofre.writer; returns how many. */
 size_t lanes_writers(const struct lanes *l, int64_t *ids, size_t max);
 

@@ -47,6 +47,7 @@ struct link {
     bool hello_seen;
     bool drained; /* the gateway sends no more requests */
     bool closing;
+    uint64_t read_ns;       /* when what is being handled was read */
     struct session **table; /* by wire_id */
     size_t table_size;      /* a power of two */
     size_t sessions;
@@ -151,9 +152,10 @@ static void pump_remove(struct link *l, struct session *s)
 }
 
 /* detach makes a session gone: it gets no more frames, and is freed once it has nothing left to run. */
-static void detach(struct session *s)
+static void detach(struct session *s, struct slice why)
 {
     struct link *l = s->link;
+    audit_disconnect(s, why);
     pump_remove(l, s);
     remove_from_table(l, s);
     s->link = NULL;
@@ -371,7 +373,55 @@ void link_close_session(struct session *s, const char *why)
     if (s->link == NULL)
         return;
     write_close(s->link, s->wire_id, why);
-    detach(s);
+    detach(s, slice_of(why));
+}
+
+/* --- clients that do not read their replies (client-output-buffer-limit normal) ---------------------- */
+
+/* over_limit: too much waits for the client, or for too long. Who subscribes has another limit: link_push's. */
+static bool over_limit(struct session *s, const struct output_limit *limit, uint64_t now_ms)
+{
+    const int64_t waits = (int64_t)buf_len(&s->out);
+    if (pubsub_count(&s->subscriber) > 0)
+        return false;
+    if (limit->hard > 0 && waits > limit->hard)
+        return true;
+    if (limit->soft == 0 || waits <= limit->soft) {
+        s->over_since_ms = 0;
+        return false;
+    }
+    if (s->over_since_ms == 0)
+        s->over_since_ms = now_ms;
+    return now_ms - s->over_since_ms >= (uint64_t)limit->seconds * 1000;
+}
+
+static size_t ring_length(const struct link *l)
+{
+    size_t n = 0;
+    const struct session *s = l->pump;
+    for (; s && (n == 0 || s != l->pump); s = s->pump_next)
+        n++;
+    return n;
+}
+
+/* close_greedy looks at all clients that replies wait for; closing one takes no other off the ring. */
+static void close_greedy(struct link *l)
+{
+    const struct output_limit *limit =
+        &l->server->core->telemetry.settings.output_limits[CLASS_NORMAL];
+    if (limit->hard == 0 && limit->soft == 0)
+        return;
+    struct session *s = l->pump;
+    for (size_t left = ring_length(l); left > 0; left--) {
+        struct session *next = s->pump_next;
+        if (over_limit(s, limit, uv_now(l->server->core->loop))) {
+            log_event(LOG_WARNING, "a client that does not read is cut off",
+                      LF_INT("session", s->id), LF_SLICE("identity", s->identity->name),
+                      LF_INT("bytes", buf_len(&s->out)));
+            link_close_session(s, "it does not read its replies (client-output-buffer-limit)");
+        }
+        s = next;
+    }
 }
 
 void link_end_session(struct session *s, const char *why)
@@ -415,6 +465,12 @@ static const char *on_hello(struct link *l, const struct frame *f)
     return NULL;
 }
 
+static void refuse_session(struct session *s, const char *why)
+{
+    audit_refused(s, why);
+    link_close_session(s, why);
+}
+
 static const char *on_open(struct link *l, const struct frame *f)
 {
     struct frame_open open;
@@ -425,11 +481,13 @@ static const char *on_open(struct link *l, const struct frame *f)
     struct session *s = session_new(l->server->core, l, f->session, &open);
     core_add_session(l->server->core, s);
     add_to_table(l, s);
+    audit_connect(s);
     if (!s->user->on)
         core_refused(s->core, s,
-                     &(struct core_refusal){ "auth", "toplevel", SLICE("connect"), { NULL, 0 } });
+                     &(struct core_refusal){
+                         .reason = "auth", .context = "toplevel", .object = SLICE("connect") });
     if (!session_restore(s, open.state))
-        link_close_session(s, "its state cannot be restored");
+        refuse_session(s, "its state cannot be restored");
     return NULL;
 }
 
@@ -441,13 +499,13 @@ static const char *on_close(struct link *l, const struct frame *f)
     }
     struct session *s = find_session(l, f->session);
     if (s)
-        detach(s);
+        detach(s, f->payload);
     return NULL;
 }
 
 static const char *take_request(struct session *s, struct slice payload)
 {
-    struct request *r = request_new(payload, uv_now(s->core->loop));
+    struct request *r = request_new(payload, s->link->read_ns);
     if (r == NULL)
         return "malformed REQUEST";
     dispatch_request(s, r);
@@ -585,6 +643,8 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *unused)
         close_link(l, n == UV_EOF ? "the gateway closed it" : uv_strerror((int)n));
         return;
     }
+    l->read_ns = uv_hrtime();
+    l->server->core->metrics.link_reads++;
     l->server->core->metrics.link_bytes_in += (uint64_t)n;
     buf_commit(&l->in, (size_t)n);
     read_frames(l);
@@ -613,7 +673,7 @@ static void close_link(struct link *l, const char *why)
     *at = l->next;
     for (size_t i = 0; i < l->table_size; i++)
         while (l->table[i])
-            detach(l->table[i]);
+            detach(l->table[i], slice_of(why));
     uv_close((uv_handle_t *)&l->pipe, free_link);
 }
 
@@ -632,6 +692,7 @@ static bool try_flush(struct link *l)
     uv_buf_t bytes = uv_buf_init((char *)l->out.p + l->out.start, (unsigned)buf_len(&l->out));
     const int n = uv_try_write((uv_stream_t *)&l->pipe, &bytes, 1);
     if (n > 0) {
+        l->server->core->metrics.link_writes++;
         l->server->core->metrics.link_bytes_out += (uint64_t)n;
         buf_consume(&l->out, (size_t)n);
     }
@@ -647,6 +708,7 @@ static void flush_later(struct link *l)
     uv_buf_t bytes =
         uv_buf_init((char *)l->writing.p + l->writing.start, (unsigned)buf_len(&l->writing));
     l->write_busy = true;
+    l->server->core->metrics.link_writes++;
     l->server->core->metrics.link_bytes_out += buf_len(&l->writing);
     const int rc = uv_write(&l->write, (uv_stream_t *)&l->pipe, &bytes, 1, on_written);
     if (rc < 0) {
@@ -658,6 +720,7 @@ static void flush_later(struct link *l)
 /* As long as the socket takes everything, nothing would wake us for the replies that wait: go on at once. */
 static void flush(struct link *l)
 {
+    close_greedy(l);
     do {
         pump_link(l);
         if (l->write_busy || buf_len(&l->out) == 0)
@@ -697,6 +760,7 @@ static bool peer_allowed(const struct link *l)
         return true;
     log_event(LOG_WARNING, "refused a process that is not the gateway", LF_INT("uid", peer.uid),
               LF_INT("pid", peer.pid), LF_INT("gateway_uid", l->server->gateway_uid));
+    audit_stranger(l->server->core, peer.uid, peer.pid);
     return false;
 }
 
@@ -804,14 +868,27 @@ void link_server_stop(struct link_server *ls)
         write_close(l, 0, "the core stops");
 }
 
+void link_server_close(struct link_server *ls)
+{
+    while (ls->links)
+        close_link(ls->links, "the core stops");
+}
+
 void link_server_free(struct link_server *ls)
 {
     if (ls == NULL)
         return;
     link_server_stop(ls);
-    while (ls->links)
-        close_link(ls->links, "the core stops");
+    link_server_close(ls);
     free(ls);
+}
+
+/* A name that ends so is that of a setting, of which the greatest counts. */
+static bool is_setting(struct slice name)
+{
+    const struct slice end = SLICE("_seconds");
+    return name.len > end.len &&
+           slice_eq((struct slice){ name.p + name.len - end.len, end.len }, end);
 }
 
 bool link_stat(const struct link_server *ls, size_t index, struct slice *name, int64_t *value)
@@ -822,8 +899,11 @@ bool link_stat(const struct link_server *ls, size_t index, struct slice *name, i
     *name = slice_of(first->stats[index].name);
     *value = 0;
     for (const struct link *l = first; l; l = l->next)
-        for (size_t i = 0; i < l->stat_count; i++)
-            if (slice_eq(*name, slice_of(l->stats[i].name)))
-                *value += l->stats[i].value;
+        for (size_t i = 0; i < l->stat_count; i++) {
+            const int64_t more = l->stats[i].value;
+            if (!slice_eq(*name, slice_of(l->stats[i].name)))
+                continue;
+            *value = is_setting(*name) ? (more > *value ? more : *value) : *value + more;
+        }
     return true;
 }

@@ -24,6 +24,8 @@ MUST_CHECK enum err link_server_new(struct core *core, const char *path, uid_t g
                                     char *why, size_t why_size, struct link_server **out);
 /* link_server_stop takes no new links and tells the gateways to send no more requests; replies still leave. */
 void link_server_stop(struct link_server *ls);
+/* link_server_close ends the links and with them all sessions. */
+void link_server_close(struct link_server *ls);
 void link_server_free(
     struct link_server *ls); /* closes everything; run the loop once more before closing it */
 void link_server_flush(
@@ -53,7 +55,7 @@ void link_end_session(struct session *s, const char *why);
 /* link_server_end_sessions closes those; once per loop iteration, before turns are started. */
 void link_server_end_sessions(struct link_server *ls);
 
-/* link_stat: counters that the gateways sent, added up by name; false past the last. */
+/* link_stat: what the gateways have sent, added up by name, or the greatest of a name in _seconds; false past the last. */
 bool link_stat(const struct link_server *ls, size_t index, struct slice *name, int64_t *value);
 
 #endif

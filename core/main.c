@@ -38,6 +38,7 @@ struct process {
     uv_signal_t sighup;
     uv_timer_t deadline;
     bool stopping;
+    bool closed; /* stopping, and the links are closed: only the audit log is left to write */
     int status;
 };
 
@@ -56,7 +57,9 @@ static void on_signal(uv_signal_t *handle, int signum)
     if (p->stopping)
         return;
     p->stopping = true;
-    log_event(LOG_INFO, "stopping", LF_STR("signal", signum == SIGINT ? "SIGINT" : "SIGTERM"));
+    const char *name = signum == SIGINT ? "SIGINT" : "SIGTERM";
+    log_event(LOG_INFO, "stopping", LF_STR("signal", name));
+    audit_stop(&p->core, name);
     link_server_stop(p->core.links);
     pauses_stop(p->core.pauses);
     uv_timer_start(&p->deadline, on_deadline, STOP_AFTER_MS, 0);
@@ -67,15 +70,26 @@ static void on_sighup(uv_signal_t *handle, int signum)
 {
     struct process *p = handle->data;
     (void)signum;
+    audit_reopen(p->core.audit);
     core_acl_reload(&p->core);
 }
 
-static bool finished(struct process *p)
+static bool finished(const struct process *p)
 {
-    return p->stopping && !lanes_busy(p->core.lanes) && link_server_idle(p->core.links) &&
-           exchange_left(p->core.exchange);
+    return p->closed && audit_idle(p->core.audit);
 }
 
+/* close_when_idle: every reply has left; the ends of the sessions are still recorded. */
+static void close_when_idle(struct process *p)
+{
+    if (!p->stopping || p->closed || lanes_busy(p->core.lanes) ||
+        !link_server_idle(p->core.links) || !exchange_left(p->core.exchange))
+        return;
+    p->closed = true;
+    link_server_close(p->core.links);
+}
+
+/* What a reply tells of is recorded before the reply leaves. */
 static void on_prepare(uv_prepare_t *handle)
 {
     struct process *p = handle->data;
@@ -83,7 +97,9 @@ static void on_prepare(uv_prepare_t *handle)
     pauses_run(p->core.pauses);
     lanes_run(p->core.lanes);
     events_flush(p->core.events);
+    audit_flush(p->core.audit);
     link_server_flush(p->core.links);
+    close_when_idle(p);
     if (finished(p))
         uv_stop(&p->loop);
 }
@@ -177,6 +193,10 @@ static enum err start(struct process *p, const struct options *o)
     }
     if (core_acl_start(&p->core) != ERR_OK)
         return ERR_INVALID;
+    if (audit_new(&p->core, &o->audit, why, sizeof(why), &p->core.audit) != ERR_OK) {
+        fprintf(stderr, "cofre-core: %s\n", why);
+        return ERR_INVALID;
+    }
     const struct lanes_events events = { on_database_ready, on_database_fatal, p };
     if (lanes_new(&p->core, o->database, &events, why, sizeof(why), &p->core.lanes) != ERR_OK) {
         fprintf(stderr, "cofre-core: --database: %s\n", why);
@@ -193,6 +213,7 @@ static enum err start(struct process *p, const struct options *o)
         fprintf(stderr, "cofre-core: %s\n", why);
         return ERR_INVALID;
     }
+    audit_start(&p->core);
     lanes_start(p->core.lanes);
     exchange_start(p->core.exchange);
     return ERR_OK;
@@ -221,6 +242,7 @@ static void release(struct process *p)
     exchange_free(p->core.exchange);
     lanes_free(p->core.lanes);
     pauses_free(p->core.pauses);
+    audit_free(p->core.audit);
     uv_close((uv_handle_t *)&p->prepare, NULL);
     uv_walk(&p->loop, close_handle, NULL);
     uv_run(&p->loop, UV_RUN_DEFAULT);
@@ -229,6 +251,7 @@ static void release(struct process *p)
     free(p->core.by_id);
     cache_free(p->core.cache);
     identity_table_free(p->core.identities);
+    telemetry_release(&p->core.telemetry);
     acl_free(p->core.acl);
     keyspaces_free(p->core.keyspaces);
     buf_release(&p->core.scratch);
@@ -246,6 +269,7 @@ int main(int argc, char **argv)
         return pg_schema_create(options.database) == ERR_OK ? EXIT_SUCCESS : EXIT_BAD_START;
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of write(2), not the end */
     srandom((unsigned)uv_hrtime());
     keep_large_buffers();
     init_loop(p);
@@ -259,7 +283,7 @@ int main(int argc, char **argv)
     p->core.push_limit = (struct core_output_limit){ PUSH_HARD, PUSH_SOFT, PUSH_SOFT_MS };
     buf_init(&p->core.scratch, SCRATCH_MAX);
     buf_init(&p->core.deeds, SCRATCH_MAX);
-    p->core.metrics.started_ms = (int64_t)(uv_hrtime() / 1000000);
+    core_start(&p->core);
     if (start(p, &options) != ERR_OK)
         p->status = EXIT_BAD_START;
     else

@@ -3,12 +3,52 @@
 
 #include <pwd.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "base/option.h"
 
 static const char *const level_names[] = { "debug", "info", "warning", "error", NULL };
+static const char *const audit_names[] = { "none", "file", "table", NULL };
 static const char *const format_names[] = { "text", "json", NULL };
+
+/* What --config names, for INFO; option_parse has read it. */
+static const char *config_file(int argc, char **argv)
+{
+    static const char prefix[] = "--config=";
+    const char *found = NULL;
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strncmp(argv[i], prefix, sizeof(prefix) - 1) == 0)
+            found = argv[i] + sizeof(prefix) - 1;
+        else if (strcmp(argv[i], "--config") == 0 && i + 1 < argc)
+            found = argv[i + 1];
+    }
+    return found;
+}
+
+/* A file that is named is where records go; and what is to be recorded has to go somewhere. */
+static enum err check_audit(struct options *o)
+{
+    struct audit_options *a = &o->audit;
+    const char *wrong = NULL;
+    if (a->to == AUDIT_NONE && a->file)
+        a->to = AUDIT_FILE;
+    if (a->to == AUDIT_FILE && a->file == NULL)
+        wrong = "--audit file: --audit-file PATH is missing";
+    else if (a->to == AUDIT_TABLE && a->file)
+        wrong = "--audit table: --audit-file is for --audit file; give one of the two";
+    else if (a->to == AUDIT_NONE && (a->writes || a->required))
+        wrong = "--audit-writes and --audit-required need --audit-file PATH or --audit table";
+    if (wrong) {
+        fprintf(stderr, "cofre-core: %s\n", wrong);
+        return ERR_INVALID;
+    }
+    o->core.audit = audit_names[a->to];
+    o->core.audit_file = a->file;
+    o->core.audit_required = a->required;
+    o->core.audit_writes = a->writes;
+    return ERR_OK;
+}
 
 enum err options_read(int argc, char **argv, struct options *out)
 {
@@ -50,6 +90,15 @@ enum err options_read(int argc, char **argv, struct options *out)
           "SECONDS",
           "how long a command waits for the database before it is answered TRYAGAIN or UNCERTAIN",
           NULL },
+        { "audit", 0, OPTION_CHOICE, &out->audit.to, 0, 0, audit_names, "WHERE",
+          "record who connects, what is refused, administrators' commands: none, file, or table (cofre.audit)",
+          NULL },
+        { "audit-file", 0, OPTION_TEXT, &out->audit.file, 0, 0, NULL, "PATH",
+          "the file that records are appended to; opened anew on SIGHUP", NULL },
+        { "audit-writes", 0, OPTION_FLAG, &out->audit.writes, 0, 0, NULL, NULL,
+          "also record each key that is written, and by whom; never a value", NULL },
+        { "audit-required", 0, OPTION_FLAG, &out->audit.required, 0, 0, NULL, NULL,
+          "refuse writes while the audit log cannot be written", NULL },
         { "create-schema", 0, OPTION_FLAG, &out->create_schema, 0, 0, NULL, NULL,
           "create or migrate the schema in the database, then exit", NULL },
         { "log-level", 0, OPTION_CHOICE, &level, 0, 0, level_names, "LEVEL",
@@ -66,7 +115,10 @@ enum err options_read(int argc, char **argv, struct options *out)
         .has_config = true,
     };
     int operand;
-    const enum err err = option_parse(&set, argc, argv, &operand);
+    enum err err = option_parse(&set, argc, argv, &operand);
+    out->core.config_file = config_file(argc, argv);
+    if (err == ERR_OK)
+        err = check_audit(out);
     if (err == ERR_OK)
         log_setup("cofre-core", (enum log_level)level, (enum log_format)format);
     return err;

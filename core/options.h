@@ -6,6 +6,7 @@
 
 #include <sys/types.h>
 
+#include "audit.h"
 #include "core.h"
 
 struct options {
@@ -14,6 +15,7 @@ struct options {
     const char *gateway_user; /* who may connect to the socket */
     const char *user;         /* who to become when started as root, or NULL */
     bool create_schema;
+    struct audit_options audit;
 };
 
 /* options_read parses argv and sets up the log. On a mistake it prints one line and returns ERR_INVALID. */

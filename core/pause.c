@@ -108,7 +108,7 @@ static void hold_units(struct session *s, void *arg)
 static void restart_clocks(struct request_list *list, uint64_t now)
 {
     for (struct request *r = list->first; r; r = r->next)
-        r->arrived_ms = now; /* --store-timeout begins when they may run */
+        r->arrived_ns = now * 1000000; /* --store-timeout begins when they may run */
 }
 
 /* Whom another pause holds is held again by the gates. */

@@ -50,6 +50,8 @@ struct pg_conn {
     char server_version[32];
     int64_t clock_sent_ms;
     int64_t clock_offset;
+    uint64_t opened_ns;
+    uint64_t setup_ns;
     enum pg_loss setup_loss;
     char setup_why[256]; /* empty: nothing was found wrong with the server */
 };
@@ -441,6 +443,7 @@ static void on_prepared(void *arg, enum pg_group_status status, const char *sqls
         return;
     }
     uv_timer_stop(c->timer);
+    c->setup_ns = uv_hrtime() - c->opened_ns;
     c->state = CONN_READY;
     c->events->ready(c, c->owner);
 }
@@ -523,9 +526,17 @@ static void on_socket(uv_poll_t *poll, int status, int events)
             poll); /* libpq may close this descriptor and open another with the same number */
         c->poll_events = 0;
         connect_step(c);
-    } else {
-        on_ready_socket(c, status < 0 ? UV_READABLE : events);
+        return;
     }
+    if (status == 0) {
+        on_ready_socket(c, events);
+        return;
+    }
+    /* libuv has stopped the poll, as the socket has an error; the server's last words may come before its end. */
+    c->poll_events = 0;
+    on_ready_socket(c, UV_READABLE);
+    if (c->poll == poll && c->state >= CONN_PREPARING)
+        watch(c, UV_READABLE);
 }
 
 static void on_timeout(uv_timer_t *timer)
@@ -603,6 +614,7 @@ static void resolve_then_start(struct pg_conn *c)
 void pg_conn_open(struct pg_conn *c, const struct pg_target *target)
 {
     c->target = target;
+    c->opened_ns = uv_hrtime();
     c->setup_why[0] = '\0';
     c->sqlstate[0] = '\0';
     uv_timer_start(c->timer, on_timeout, target->timeout_ms, 0);
@@ -647,4 +659,9 @@ const char *pg_conn_server_version(const struct pg_conn *c)
 int64_t pg_conn_clock_offset(const struct pg_conn *c)
 {
     return c->clock_offset;
+}
+
+uint64_t pg_conn_setup_ns(const struct pg_conn *c)
+{
+    return c->setup_ns;
 }

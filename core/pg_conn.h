@@ -48,6 +48,8 @@ bool pg_conn_is_ready(const struct pg_conn *c);
 const char *pg_conn_server_version(const struct pg_conn *c);
 /* pg_conn_clock_offset: database's unix ms minus uv_now-style monotonic ms (uv_hrtime / 10^6), measured while connecting. */
 int64_t pg_conn_clock_offset(const struct pg_conn *c);
+/* pg_conn_setup_ns: how long it took from pg_conn_open until it was ready. */
+uint64_t pg_conn_setup_ns(const struct pg_conn *c);
 
 /*
  * Results, for whoever is not to call libpq itself (struct pg_result is libpq's PGresult): rows returned, rows that a

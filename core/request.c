@@ -8,14 +8,14 @@
 
 enum { MAX_ARGS = 1024 * 1024 };
 
-struct request *request_new(struct slice payload, uint64_t now_ms)
+struct request *request_new(struct slice payload, uint64_t now_ns)
 {
     uint32_t argc = 0;
     if (frame_parse_request(payload, MAX_ARGS, NULL, &argc) != ERR_OK || argc == 0)
         return NULL;
     const size_t table = sizeof(struct request) + argc * sizeof(struct slice);
     struct request *r = mem_alloc(table + payload.len);
-    *r = (struct request){ .arrived_ms = now_ms, .size = (uint32_t)payload.len };
+    *r = (struct request){ .arrived_ns = now_ns, .size = (uint32_t)payload.len };
     uint8_t *bytes = (uint8_t *)r + table;
     memcpy(bytes, payload.p, payload.len);
     if (frame_parse_request((struct slice){ bytes, payload.len }, argc, r->argv, &r->argc) !=

@@ -14,7 +14,7 @@ struct request {
         *command;         /* the row (of the subcommand, where there is one), once past the gates */
     struct request *body; /* EXEC: the queued commands */
     struct walk *walk;    /* set by the turn when the command walks */
-    uint64_t arrived_ms;  /* monotonic */
+    uint64_t arrived_ns;  /* monotonic */
     uint32_t argc;
     uint32_t size; /* bytes of the payload that it came in */
     bool writes;   /* it, or its body, may change entries */
@@ -24,12 +24,16 @@ struct request {
     bool caching;   /* CLIENT CACHING was about it */
     bool exclusive; /* it, or its body, is to run while no other write turn does */
     bool snapshot;  /* its parts need one snapshot that a single statement cannot give */
-    struct acl_verdict verdict; /* denied since it passed the gate: it is answered with that */
+    struct acl_verdict verdict;  /* denied since it passed the gate: it is answered with that */
+    bool ran;                    /* in this run of the turn; what follows is of that */
+    uint16_t error;              /* the number of its error (command_stats_code), or 0 */
+    uint64_t own_ns;             /* what it took for itself alone (command_stats.h) */
+    struct written_key *written; /* what it wrote, where that is recorded (turn_audit.h) */
     struct slice argv[];
 };
 
 /* request_new decodes a REQUEST payload; NULL when it is malformed (the link is at fault). */
-struct request *request_new(struct slice payload, uint64_t now_ms);
+struct request *request_new(struct slice payload, uint64_t now_ns);
 void request_free(struct request *r); /* and its body */
 /* request_resp_size returns how many bytes the client sent for it, as a RESP array. */
 size_t request_resp_size(const struct request *r);

@@ -94,8 +94,9 @@ struct session {
     struct buf held;       /* pushes that must follow the reply that is being made */
     bool holds;            /* there is such a reply */
     bool cut;              /* it does not read what it is sent: closed with the next flush */
-    uint64_t
-        behind_ms; /* monotonic, since when `out` is over the soft limit of pushes; 0: it is not */
+    /* monotonic, since when `out` is over the soft limit of pushes, and of replies; 0: it is not */
+    uint64_t behind_ms;
+    uint64_t over_since_ms;
 
     int64_t opened_ms; /* unix ms */
     uint64_t last_ms;  /* monotonic, of the last request */

@@ -244,10 +244,17 @@ const struct sql_row sql_rows[SQL_ID_COUNT] = {
                             "DELETE FROM cofre.writer WHERE seen_at <= $1",
                             { PG_INT8 } },
     [SQL_KEY_COUNTS] = { "key_counts",
-                         "SELECT s.keyspace, s.db, count(*), count(e.expires_at) FROM cofre.space AS s"
+                         "SELECT s.keyspace, s.db, count(*), count(e.expires_at),"
+                         " coalesce(avg(e.expires_at - $1), 0)::bigint FROM cofre.space AS s"
                          " JOIN cofre.entry AS e ON e.space = s.id WHERE s.keyspace = ANY($2) AND " ALIVE(
                              "$1") " GROUP BY s.keyspace, s.db ORDER BY s.keyspace, s.db",
                          { PG_INT8, PG_TEXT_ARRAY } },
+
+    /* $1 this process · $2 numbers · $3 times · $4 events · $5 records. A batch that is sent twice is there once. */
+    [SQL_AUDIT] = { "audit",
+                    "INSERT INTO cofre.audit (core, number, at, event, record)"
+                    " SELECT $1, unnest($2), unnest($3), unnest($4), unnest($5) ON CONFLICT DO NOTHING",
+                    { PG_INT8, PG_INT8_ARRAY, PG_INT8_ARRAY, PG_TEXT_ARRAY, PG_TEXT_ARRAY } },
 
     /* What other cores have read long ago, or died before they could. */
     [SQL_PURGE_MESSAGES] = { "purge_messages",
@@ -306,6 +313,11 @@ const char *const sql_schema =
     "CREATE INDEX IF NOT EXISTS entry_purge ON cofre.entry (purge_at) WHERE purge_at IS NOT NULL;"
     "INSERT INTO cofre.space (keyspace, db) SELECT '', n FROM generate_series(0, 15) AS n"
     " ON CONFLICT (keyspace, db) DO NOTHING;"
+    /* from version 2 on: the audit log, one record of JSON a row */
+    "CREATE TABLE IF NOT EXISTS cofre.audit ("
+    " core bigint NOT NULL, number bigint NOT NULL, at bigint NOT NULL, event text NOT NULL,"
+    " record text NOT NULL, PRIMARY KEY (core, number));"
+    "CREATE INDEX IF NOT EXISTS audit_at ON cofre.audit (at);"
     /* from version 2 on: what cores tell each other */
     "CREATE TABLE IF NOT EXISTS cofre.listener ("
     " id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, wants bigint NOT NULL, wish bigint NOT NULL,"

@@ -43,6 +43,7 @@ struct store {
     size_t space_count;
     size_t loaded;
     bool withheld;
+    struct store_figures figures;
     PGresult **results;
     size_t result_count, result_cap;
     struct entry **scratch;
@@ -290,6 +291,7 @@ static bool on_loaded(void *arg, PGresult *r)
 {
     struct load *load = arg;
     struct store *s = load->store;
+    s->figures.rows_loaded += (uint64_t)PQntuples(r);
     for (size_t i = 0; i < load->count; i++)
         set_absent(load->entries[i]);
     for (int row = 0; row < PQntuples(r); row++) {
@@ -320,6 +322,7 @@ static void queue_load(struct load *load, bool lock, size_t share)
         values = values || load->entries[i]->wanted == NEED_VALUE;
     }
     pg_int4(&s->params, values ? (int32_t)share : -1);
+    s->figures.loads++;
     query(s, lock ? SQL_LOAD_LOCKED : SQL_LOAD, on_loaded, load);
 }
 
@@ -428,6 +431,7 @@ void store_load_withheld(struct store *s, struct entry *e)
     put_database(s, e->db);
     pg_bytes(&s->params, e->key);
     pg_int4(&s->params, PIECE);
+    s->figures.loads++;
     pg_conn_query(s->conn, SQL_LOAD_LARGE, &s->params, PG_ROW_BY_ROW, on_piece, large);
     pg_params_clear(&s->params);
 }
@@ -440,6 +444,13 @@ size_t store_loaded(const struct store *s)
 bool store_withheld(const struct store *s)
 {
     return s->withheld;
+}
+
+struct store_figures store_take_figures(struct store *s)
+{
+    const struct store_figures taken = s->figures;
+    s->figures = (struct store_figures){ 0 };
+    return taken;
 }
 
 /* --- save --------------------------------------------------------------------------------- */
@@ -547,6 +558,7 @@ unsigned store_save(struct store *s)
 {
     const size_t n = collect_dirty(s);
     unsigned statements = 0;
+    s->figures.rows_saved += n;
     for (size_t i = 0, end; i < n; i = end, statements++) {
         const enum save_kind kind = save_kind(s->scratch[i]);
         for (end = i + 1; end < n; end++)

@@ -57,6 +57,13 @@ void store_load_withheld(struct store *s, struct entry *e);
 size_t store_loaded(const struct store *s);
 bool store_withheld(const struct store *s);
 
+/* store_take_figures returns the work that was done since it was last asked, also in runs that came to nothing. */
+struct store_figures {
+    uint64_t loads; /* statements */
+    uint64_t rows_loaded, rows_saved;
+};
+struct store_figures store_take_figures(struct store *s);
+
 /* --- walk and save ------------------------------------------------------------------------ */
 
 void store_walk(struct store *s, struct walk *walk);

@@ -16,8 +16,10 @@
 #include "lanes.h"
 #include "link_server.h"
 #include "monitor.h"
+#include "turn_audit.h"
 #include "turn_cache.h"
 #include "turn_effects.h"
+#include "turn_telemetry.h"
 
 enum {
     UNITS_MAX = 2048,             /* commands and transactions of one turn */
@@ -83,8 +85,10 @@ bool turn_add(struct turn *t, struct session *s)
         t->snapshot_units |= r->snapshot;
         t->exclusive |= r->exclusive;
     }
-    if (t->part_count == 1)
+    if (t->part_count == 1) {
         t->started_ms = uv_now(t->core->loop);
+        turn_telemetry_gather(t);
+    }
     return true;
 }
 
@@ -176,10 +180,13 @@ static void answer(struct turn *t, struct part *p)
 }
 
 /* retire gives up what has been run, last: effects point into the requests. */
-static void retire(struct part *p)
+static void retire(struct turn *t, struct part *p)
 {
-    for (; p->done > 0; p->done--)
-        request_free(request_pop(&p->units));
+    for (; p->done > 0; p->done--) {
+        struct request *r = request_pop(&p->units);
+        turn_telemetry_unit(t, p->session, r);
+        request_free(r);
+    }
     finish_part(p);
 }
 
@@ -189,7 +196,6 @@ static void count(struct turn *t)
     uint64_t units = 0;
     for (size_t i = 0; i < t->part_count; i++)
         units += t->parts[i].done;
-    m->commands += units;
     if (t->kind == TURN_WRITE) {
         m->turns_write++;
         m->units_write += units;
@@ -224,6 +230,8 @@ static void break_watches(struct turn *t)
 void turn_settle(struct turn *t)
 {
     count(t);
+    turn_telemetry_settled(t);
+    turn_audit_settled(t);
     if (t->kind == TURN_WRITE)
         break_watches(t);
     turn_cache_settle(t);
@@ -231,7 +239,7 @@ void turn_settle(struct turn *t)
         answer(t, &t->parts[i]);
     turn_effects_settle(t);
     for (size_t i = 0; i < t->part_count; i++)
-        retire(&t->parts[i]);
+        retire(t, &t->parts[i]);
     empty(t);
 }
 
@@ -244,13 +252,17 @@ void turn_fail(struct turn *t, const char *error)
         struct part *p = &t->parts[i];
         struct resp_writer w = { &t->replies, p->session->vars.protocol };
         p->reply_start = buf_len(&t->replies);
-        const struct request *r = p->units.first;
-        for (p->done = 0; r; r = r->next, p->done++)
-            if (!r->silent)
-                resp_error(&w, "%s", error);
+        p->done = 0;
+        for (struct request *r = p->units.first; r; r = r->next, p->done++) {
+            const size_t reply_at = buf_len(&t->replies);
+            resp_error(&w, "%s", error);
+            turn_telemetry_refused(t, r, reply_at);
+            if (r->silent)
+                buf_truncate(&t->replies, reply_at);
+        }
         p->reply_len = buf_len(&t->replies) - p->reply_start;
-        t->core->metrics.errors += p->done;
     }
+    t->core->metrics.turns_failed++;
     turn_settle(t);
 }
 
@@ -339,6 +351,7 @@ static void refused(struct turn *t, const char *sqlstate, const char *message)
     t->step = STEP_LOADING; /* whatever was sent is known not to have committed */
     store_use(t->store, t->conn, t->ws, core_now_ms(t->core));
     pg_conn_query(t->conn, SQL_ROLLBACK, NULL, 0, NULL, NULL);
+    turn_telemetry_send(t);
     pg_conn_end_group(t->conn, on_rolled_back, t);
 }
 
@@ -357,6 +370,7 @@ static void on_step(void *arg, enum pg_group_status status, const char *sqlstate
 static void send_step(struct turn *t, enum turn_step step)
 {
     t->step = step;
+    turn_telemetry_send(t);
     pg_conn_end_group(t->conn, on_step, t);
 }
 
@@ -480,6 +494,7 @@ static void next_step(struct turn *t)
     case STEP_COMMITTING:
         t->writer->turn = t->number;
         (void)turn_cache_holds(t);
+        t->times.committed = true;
         settled(t);
         break;
     case STEP_CLOSING:

@@ -9,6 +9,7 @@
 #include "events.h"
 #include "expiry.h"
 #include "link_server.h"
+#include "turn_telemetry.h"
 
 static struct events *events_of(const struct turn *t)
 {
@@ -26,7 +27,7 @@ void turn_effects_start(struct turn *t)
 /* run_later answers into the buffer of all such answers; they are put together afterwards. */
 static void run_later(struct turn *t, struct effect *e, struct buf *answers)
 {
-    const struct request *r = e->request;
+    struct request *r = e->request;
     struct resp_writer writer = { answers, e->protocol };
     struct call call = {
         .command = r->command,
@@ -40,8 +41,11 @@ static void run_later(struct turn *t, struct effect *e, struct buf *answers)
         .in_multi = true,
     };
     const size_t before = buf_len(answers);
+    const uint64_t began = uv_hrtime();
     r->command->run(&call);
     e->reply_len = buf_len(answers) - before;
+    turn_telemetry_later(t, r, began,
+                         (struct slice){ buf_slice(answers).p + before, e->reply_len });
 }
 
 static struct slice reply_of(const struct turn *t, size_t from, size_t to)

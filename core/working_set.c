@@ -34,6 +34,8 @@ struct working_set {
     int32_t identity;
     void (*observer)(void *arg, struct entry *e);
     void *observer_arg;
+    void (*on_write)(void *arg, struct entry *e);
+    void *on_write_arg;
 
     uint32_t events; /* the classes that are kept */
     bool writes;
@@ -249,6 +251,12 @@ void ws_observe(struct working_set *ws, void (*fn)(void *arg, struct entry *e), 
     ws->observer_arg = arg;
 }
 
+void ws_on_write(struct working_set *ws, void (*fn)(void *arg, struct entry *e), void *arg)
+{
+    ws->on_write = fn;
+    ws->on_write_arg = arg;
+}
+
 struct entry *ws_entry(struct working_set *ws, uint32_t db, struct slice key)
 {
     return find_slot(ws, hash_key(ws, db, key), db, key);
@@ -349,6 +357,9 @@ static void note_arrival(struct working_set *ws, struct entry *e)
 
 static void touch(struct working_set *ws, struct entry *e)
 {
+    if (ws->on_write != NULL) {
+        ws->on_write(ws->on_write_arg, e);
+    }
     if (ws->writes) {
         ws_effect(ws, EFFECT_WROTE, e->db)->key = e->key;
     }

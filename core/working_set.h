@@ -67,6 +67,8 @@ void ws_event(struct working_set *ws, uint32_t event, const char *name, uint32_t
 struct entry *ws_want(struct working_set *ws, uint32_t db, struct slice key, enum entry_need need);
 /* ws_observe: from now on ws_want also calls fn (NULL: no more), so that the needs of one unit can be visited. */
 void ws_observe(struct working_set *ws, void (*fn)(void *arg, struct entry *e), void *arg);
+/* ws_on_write: from now on fn is called for each entry that a command is about to change (NULL: no more). */
+void ws_on_write(struct working_set *ws, void (*fn)(void *arg, struct entry *e), void *arg);
 /* ws_entry returns the key's slot, existing or not, or NULL when it was never mentioned. */
 struct entry *ws_entry(struct working_set *ws, uint32_t db, struct slice key);
 struct entry *ws_first(struct working_set *ws); /* then e->next */

@@ -178,6 +178,7 @@ void conn_finish(struct conn *c, const char *why)
         conn_kill(c, why);
     } else if (c->state == CONN_OPEN) {
         log_end(c, why);
+        c->why = why;
         conn_set_state(c, CONN_ENDING);
         conn_advance(c);
     }
@@ -474,7 +475,7 @@ static void end_if_answered(struct conn *c)
             return;
         }
     }
-    conn_say_goodbye(c, c->bad ? "protocol error" : "finished");
+    conn_say_goodbye(c, c->why);
 }
 
 static void advance_open(struct conn *c)

@@ -54,6 +54,7 @@ struct conn {
     bool eof : 1;           /* the client will send nothing more */
     bool delivering : 1;    /* between a batch's first piece and its delivery */
     bool listens : 1;       /* the core says that it waits to be told things: it is never idle */
+    const char *why;        /* it is ending; NULL: it is not */
     struct request_stream requests;
     uint32_t unanswered;
     uint32_t credit_due;       /* reply bytes that the client took and the core was not told of */

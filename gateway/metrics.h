@@ -7,7 +7,10 @@
 
 #include "base/buf.h"
 
-/* field, name in INFO */
+/*
+ * field, name in INFO. The core adds them up over all workers, so that what concerns the whole process is said by the first
+ * one alone. Of a name that ends in _seconds it takes the greatest.
+ */
 #define METRICS_ROWS(ROW)                                                                       \
     ROW(connections, "gateway_connections") /* now, handshakes included */                      \
     ROW(handshaking, "gateway_handshaking") /* now */                                           \
@@ -25,7 +28,9 @@
     ROW(uncertain, "gateway_uncertain")                                                         \
     ROW(link_losses, "gateway_link_losses")                                                     \
     ROW(bytes_in, "gateway_bytes_in") /* ciphertext */                                          \
-    ROW(bytes_out, "gateway_bytes_out")
+    ROW(bytes_out, "gateway_bytes_out")                                                         \
+    ROW(max_connections, "gateway_max_connections") /* as given; so is what follows */          \
+    ROW(idle_timeout, "gateway_idle_timeout_seconds")
 
 struct metrics {
 #define METRICS_FIELD(field, name) uint64_t field;

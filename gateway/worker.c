@@ -58,6 +58,17 @@ struct worker {
 
 /* The link's events. */
 
+static void send_stats(struct worker *w)
+{
+    if (!link_is_up(w->link)) {
+        return;
+    }
+    struct buf *text = worker_scratch(w);
+    metrics_write(&w->metrics, text);
+    frame_write(link_out(w->link),
+                &(struct frame){ .type = FRAME_STATS, .payload = buf_slice(text) });
+}
+
 static void on_link_up(void *arg)
 {
     struct worker *w = arg;
@@ -65,6 +76,7 @@ static void on_link_up(void *arg)
         w->linked_once = true;
         atomic_fetch_add(&w->shared->linked, 1);
     }
+    send_stats(w);
     for (size_t i = 0; i < conn_table_size(w->conns); i++) {
         struct conn *c = conn_table_at(w->conns, i);
         if (c != NULL) {
@@ -156,17 +168,6 @@ static void flush_link(uv_prepare_t *handle)
 }
 
 /* Time. */
-
-static void send_stats(struct worker *w)
-{
-    if (!link_is_up(w->link)) {
-        return;
-    }
-    struct buf *text = worker_scratch(w);
-    metrics_write(&w->metrics, text);
-    frame_write(link_out(w->link),
-                &(struct frame){ .type = FRAME_STATS, .payload = buf_slice(text) });
-}
 
 static void every_second(struct worker *w)
 {
@@ -288,12 +289,24 @@ static void init_listeners(struct worker *w, const int *fds, size_t count)
     }
 }
 
+/* What STATS says of the whole process; the core adds workers up. */
+static void set_constants(struct worker *w)
+{
+    const struct gateway_options *o = worker_options(w);
+    if (w->number > 0) {
+        return;
+    }
+    w->metrics.max_connections = (uint64_t)o->max_connections;
+    w->metrics.idle_timeout = (uint64_t)(o->idle_timeout_ms + 999) / 1000;
+}
+
 enum err worker_start(struct worker_shared *shared, unsigned number, const int *listen_fds,
                       size_t listen_count, struct tls_context *context, struct worker **out)
 {
     struct worker *w = mem_zalloc(sizeof(*w));
     w->shared = shared;
     w->number = number;
+    set_constants(w);
     w->refusals_left = REFUSALS_LOGGED;
     atomic_init(&w->next, NULL);
     atomic_init(&w->drain, false);

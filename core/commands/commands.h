@@ -93,7 +93,13 @@ command_fn run_acl_cat, run_acl_deluser, run_acl_dryrun, run_acl_genpass, run_ac
 command_fn run_multi, run_exec, run_discard, run_watch, run_unwatch;
 
 /* server.c, info.c, config.c */
-command_fn run_time, run_lolwut, run_info, run_config_get, run_config_set, run_config_help;
+command_fn run_time, run_lolwut, run_info, run_config_get, run_config_help, run_config_resetstat,
+    run_config_rewrite, run_config_set;
+
+/* slowlog.c, latency.c */
+command_fn run_slowlog_get, run_slowlog_help, run_slowlog_len, run_slowlog_reset;
+command_fn run_latency_doctor, run_latency_graph, run_latency_help, run_latency_histogram,
+    run_latency_history, run_latency_latest, run_latency_reset;
 
 /* durability.c */
 command_fn run_wait, run_waitaof, run_lastsave, run_role;

@@ -1,82 +1,45 @@
 /*
- * config: CONFIG GET: what clients and tools ask a Redis for, answered with what holds here.
+ * config: CONFIG GET, SET, RESETSTAT, REWRITE. SET is all or nothing: everything is checked before anything is set, and what
+ * was checked cannot fail.
  */
+#include "commands/config.h"
 #include "commands/commands.h"
-#include "commands/event_parameters.h"
 #include "core.h"
+#include "telemetry.h"
 
-typedef int64_t config_number(const struct core_options *options);
+#include <inttypes.h>
+#include <stdio.h>
 
-static int64_t max_value(const struct core_options *options)
+enum { VALUE_MAX = 4096 };
+
+/* number_of is where a parameter's number is kept. */
+static int64_t *number_of(struct core *core, const struct parameter *p)
 {
-    return options->max_value;
+    uint8_t *base = p->place == PLACE_SETTINGS ? (uint8_t *)&core_telemetry(core)->settings
+                                               : (uint8_t *)core_changeable(core);
+    return (int64_t *)(void *)(base + p->offset);
 }
 
-static int64_t databases(const struct core_options *options)
+static void get_value(struct call *call, const struct parameter *p, struct buf *out)
 {
-    return options->databases;
+    if (p->text != NULL) {
+        buf_printf(out, "%s", p->text);
+    } else if (p->get != NULL) {
+        p->get(call, out);
+    } else if (p->kind == PARAM_BOOL) {
+        buf_printf(out, "%s", *number_of(call->core, p) != 0 ? "yes" : "no");
+    } else {
+        buf_printf(out, "%" PRId64, *number_of(call->core, p));
+    }
 }
 
-static int64_t max_key(const struct core_options *options)
-{
-    return options->max_key;
-}
-
-static int64_t store_timeout(const struct core_options *options)
-{
-    return options->store_timeout_ms / 1000;
-}
-
-static int64_t cache_size(const struct core_options *options)
-{
-    return options->cache_size;
-}
-
-static int64_t pool_size(const struct core_options *options)
-{
-    return options->pool_size;
-}
-
-/*
- * name     Redis's, or ours where it begins with cofre-
- * text     the value, or NULL
- * number   where it comes from otherwise
- */
-static const struct parameter {
-    const char *name;
-    const char *text;
-    config_number *number;
-} parameters[] = {
-    { "appendfsync", "always", NULL }, /* a reply means that it is stored */
-    { "appendonly", "yes", NULL },
-    { "bind", "", NULL },
-    { "cofre-cache-size", NULL, cache_size },
-    { "cofre-max-key", NULL, max_key },
-    { "cofre-max-value", NULL, max_value },
-    { "cofre-pool-size", NULL, pool_size },
-    { "cofre-store-timeout", NULL, store_timeout },
-    { "databases", NULL, databases },
-    { "dir", "", NULL },
-    { "lua-time-limit", "5000", NULL },
-    { "maxclients", "10000", NULL },
-    { "maxmemory", "0", NULL },
-    { "maxmemory-policy", "noeviction", NULL },
-    { "port", "0", NULL }, /* no plaintext listener */
-    { "proto-max-bulk-len", NULL, max_value },
-    { "requirepass", "", NULL },
-    { "save", "", NULL },
-    { "slowlog-log-slower-than", "10000", NULL },
-    { "slowlog-max-len", "128", NULL },
-    { "timeout", "0", NULL },
-    { "tls-auth-clients", "yes", NULL },
-    { "tls-protocols", "TLSv1.2 TLSv1.3", NULL },
-};
+/* --- GET -------------------------------------------------------------------------------------- */
 
 /* asked returns the argument that matches, 0 for none: a parameter that several match is given once. */
-static uint32_t asked(const struct call *call, const char *name)
+static uint32_t asked(const struct call *call, const struct parameter *parameter)
 {
     for (uint32_t i = 2; i < call->argc; i++) {
-        if (slice_glob(call->argv[i], slice_of(name), true)) {
+        if (slice_glob(call->argv[i], slice_of(parameter->name), true)) {
             return i;
         }
     }
@@ -84,30 +47,13 @@ static uint32_t asked(const struct call *call, const char *name)
 }
 
 /* reply_parameter: a name that was spelled out comes back as it was spelled, in whatever case. */
-static void reply_name(struct call *call, const char *name, uint32_t arg)
-{
-    bool spelled = slice_eq_nocase(call->argv[arg], slice_of(name));
-    resp_bulk(call->reply, spelled ? call->argv[arg] : slice_of(name));
-}
-
 static void reply_parameter(struct call *call, const struct parameter *parameter, uint32_t arg)
 {
-    reply_name(call, parameter->name, arg);
-    if (parameter->text != NULL) {
-        resp_bulk_text(call->reply, parameter->text);
-    } else {
-        resp_bulk_int(call->reply, parameter->number(core_options(call->core)));
-    }
-}
-
-static void reply_event_parameter(struct call *call, const struct event_parameter *parameter,
-                                  uint32_t arg)
-{
-    enum { VALUE_MAX = 1024 };
+    struct slice name = slice_of(parameter->name);
     struct buf value;
     buf_init(&value, VALUE_MAX);
-    parameter->get(call->core, &value);
-    reply_name(call, parameter->name, arg);
+    get_value(call, parameter, &value);
+    resp_bulk(call->reply, slice_eq_nocase(call->argv[arg], name) ? call->argv[arg] : name);
     resp_bulk(call->reply, buf_slice(&value));
     buf_release(&value);
 }
@@ -115,76 +61,223 @@ static void reply_event_parameter(struct call *call, const struct event_paramete
 void run_config_get(struct call *call)
 {
     size_t count = 0;
-    for (size_t i = 0; i < ARRAY_SIZE(parameters); i++) {
-        count += asked(call, parameters[i].name) != 0;
-    }
-    for (size_t i = 0; i < event_parameter_count; i++) {
-        count += asked(call, event_parameters[i].name) != 0;
+    for (size_t i = 0; i < config_parameter_count; i++) {
+        count += asked(call, &config_parameters[i]) != 0;
     }
     resp_map(call->reply, count);
-    for (size_t i = 0; i < ARRAY_SIZE(parameters); i++) {
-        uint32_t arg = asked(call, parameters[i].name);
+    for (size_t i = 0; i < config_parameter_count; i++) {
+        uint32_t arg = asked(call, &config_parameters[i]);
         if (arg != 0) {
-            reply_parameter(call, &parameters[i], arg);
-        }
-    }
-    for (size_t i = 0; i < event_parameter_count; i++) {
-        uint32_t arg = asked(call, event_parameters[i].name);
-        if (arg != 0) {
-            reply_event_parameter(call, &event_parameters[i], arg);
+            reply_parameter(call, &config_parameters[i], arg);
         }
     }
 }
 
-static const struct event_parameter *find_settable(struct slice name)
+/* --- SET -------------------------------------------------------------------------------------- */
+
+enum { WHY_MAX = 400 };
+
+static const struct parameter *find(struct slice name)
 {
-    for (size_t i = 0; i < event_parameter_count; i++) {
-        if (slice_eq_nocase(name, slice_of(event_parameters[i].name))) {
-            return &event_parameters[i];
+    for (size_t i = 0; i < config_parameter_count; i++) {
+        if (slice_eq_nocase(name, slice_of(config_parameters[i].name))) {
+            return &config_parameters[i];
         }
     }
     return NULL;
 }
 
-/* set_pairs goes through all pairs; false after an error reply. */
-static bool set_pairs(struct call *call, bool check)
+static void reply_failed(struct call *call, struct slice name, const char *why)
+{
+    resp_error(call->reply, "ERR CONFIG SET failed (possibly related to argument '%.*s') - %s",
+               (int)name.len, (const char *)name.p, why);
+}
+
+/* names_ok is the first pass, over the names alone: known, may be set, none twice. */
+static bool names_ok(struct call *call)
 {
     for (uint32_t i = 2; i < call->argc; i += 2) {
-        const struct event_parameter *parameter = find_settable(call->argv[i]);
-        if (parameter == NULL) {
+        const struct parameter *p = find(call->argv[i]);
+        const char *why = NULL;
+        if (p == NULL) {
+            const int shown = call->argv[i].len < 128 ? (int)call->argv[i].len : 128;
             resp_error(call->reply,
-                       "ERR Unknown option or number of arguments for CONFIG SET - '%.*s'",
-                       (int)(call->argv[i].len < 128 ? call->argv[i].len : 128),
+                       "ERR Unknown option or number of arguments for CONFIG SET - '%.*s'", shown,
                        (const char *)call->argv[i].p);
             return false;
         }
-        const char *error = parameter->set(call->core, call->argv[i + 1], check);
-        if (error != NULL) {
-            resp_error(call->reply,
-                       "ERR CONFIG SET failed (possibly related to argument '%s') - %s",
-                       parameter->name, error);
+        why = (p->flags & PARAM_IMMUTABLE) != 0   ? "can't set immutable config"
+              : (p->flags & PARAM_PROTECTED) != 0 ? "can't set protected config"
+                                                  : NULL;
+        for (uint32_t before = 2; before < i && why == NULL; before += 2) {
+            why = find(call->argv[before]) == p ? "duplicate parameter" : NULL;
+        }
+        if (why != NULL) {
+            reply_failed(call, call->argv[i], why); /* as it was spelled */
             return false;
         }
     }
     return true;
 }
 
+/* is_choice looks for a word in "one, two, three". */
+static bool is_choice(const char *choices, struct slice word)
+{
+    const char *at = choices;
+    while (*at != '\0') {
+        const size_t length = strcspn(at, ",");
+        if (slice_eq_nocase(word, (struct slice){ (const uint8_t *)at, length })) {
+            return true;
+        }
+        at += length + strspn(at + length, ", ");
+    }
+    return false;
+}
+
+static bool number_ok(const struct parameter *p, struct slice value, int64_t *n, char why[WHY_MAX])
+{
+    if (p->kind == PARAM_BYTES && !config_memory(value, n)) {
+        snprintf(why, WHY_MAX, "argument must be a memory value");
+        return false;
+    }
+    if (p->kind == PARAM_NUMBER && slice_to_i64(value, n) != ERR_OK) {
+        snprintf(why, WHY_MAX, "argument couldn't be parsed into an integer");
+        return false;
+    }
+    if (p->place != PLACE_NONE && (*n < p->min || *n > p->max)) {
+        snprintf(why, WHY_MAX, "argument must be between %" PRId64 " and %" PRId64 " inclusive",
+                 p->min, p->max);
+        return false;
+    }
+    return true;
+}
+
+/* form_ok: the value has the form that the kind asks for; *n is its number, where it has one. */
+static bool form_ok(const struct parameter *p, struct slice value, int64_t *n, char why[WHY_MAX])
+{
+    switch (p->kind) {
+    case PARAM_BOOL:
+        *n = slice_eq_nocase(value, SLICE("yes"));
+        if (*n == 0 && !slice_eq_nocase(value, SLICE("no"))) {
+            snprintf(why, WHY_MAX, "argument must be 'yes' or 'no'");
+            return false;
+        }
+        return true;
+    case PARAM_CHOICE:
+        if (!is_choice(p->choices, value)) {
+            snprintf(why, WHY_MAX, "argument(s) must be one of the following: %s", p->choices);
+            return false;
+        }
+        return true;
+    case PARAM_NUMBER:
+    case PARAM_BYTES:
+        return number_ok(p, value, n, why);
+    case PARAM_TEXT:
+        break;
+    }
+    return true;
+}
+
+/* is_present: a value that cannot be changed may be set to what it is. */
+static bool is_present(struct call *call, const struct parameter *p, struct slice value, int64_t n,
+                       char why[WHY_MAX])
+{
+    struct buf now;
+    int64_t number = 0;
+    buf_init(&now, VALUE_MAX);
+    get_value(call, p, &now);
+    const struct slice text = buf_slice(&now);
+    bool same = p->kind == PARAM_TEXT ? slice_eq(text, value) : slice_eq_nocase(text, value);
+    if (!same && (p->kind == PARAM_NUMBER || p->kind == PARAM_BYTES)) {
+        same = slice_to_i64(text, &number) == ERR_OK && number == n;
+    }
+    if (!same) {
+        snprintf(why, WHY_MAX, "it cannot be changed here, and is '%.*s'", (int)text.len,
+                 text.len > 0 ? (const char *)text.p : "");
+    }
+    buf_release(&now);
+    return same;
+}
+
+static bool value_ok(struct call *call, const struct parameter *p, struct slice value)
+{
+    char why[WHY_MAX];
+    int64_t n = 0;
+    const char *error = NULL;
+    if (!form_ok(p, value, &n, why)) {
+        error = why;
+    } else if ((p->flags & PARAM_SETTABLE) == 0) {
+        error = is_present(call, p, value, n, why) ? NULL : why;
+    } else if (p->set != NULL) {
+        error = p->set(call->core, value, false);
+    }
+    if (error != NULL) {
+        reply_failed(call, slice_of(p->name), error);
+    }
+    return error == NULL;
+}
+
+static void apply(struct call *call, const struct parameter *p, struct slice value)
+{
+    char why[WHY_MAX];
+    int64_t n = 0;
+    if ((p->flags & PARAM_SETTABLE) == 0 || !form_ok(p, value, &n, why)) {
+        return;
+    }
+    if (p->set != NULL) {
+        (void)p->set(call->core, value, true);
+    } else {
+        *number_of(call->core, p) = n;
+    }
+}
+
 void run_config_set(struct call *call)
 {
     if (call->argc % 2 != 0) {
         reply_syntax_error(call);
-    } else if (set_pairs(call, true) && set_pairs(call, false)) {
-        resp_ok(call->reply);
+        return;
     }
+    if (!names_ok(call)) {
+        return;
+    }
+    for (uint32_t i = 2; i < call->argc; i += 2) {
+        if (!value_ok(call, find(call->argv[i]), call->argv[i + 1])) {
+            return;
+        }
+    }
+    for (uint32_t i = 2; i < call->argc; i += 2) {
+        apply(call, find(call->argv[i]), call->argv[i + 1]);
+    }
+    core_changed(call->core);
+    resp_ok(call->reply);
+}
+
+/* --- the others ------------------------------------------------------------------------------- */
+
+void run_config_resetstat(struct call *call)
+{
+    core_reset_metrics(call->core);
+    resp_ok(call->reply);
+}
+
+void run_config_rewrite(struct call *call)
+{
+    resp_error(call->reply,
+               "ERR the configuration file is its administrator's and is not written by the "
+               "server; what CONFIG SET has changed holds until the core is started again");
 }
 
 void run_config_help(struct call *call)
 {
     static const char *const lines[] = {
-        "GET <pattern>",
-        "    Return parameters matching the glob-like <pattern> and their values.",
-        "SET <directive> <value>",
-        "    Set the configuration <directive> to <value>.",
+        "GET <pattern> [<pattern> ...]",
+        "    The parameters whose names match, and their values.",
+        "RESETSTAT",
+        "    Begin anew with the counts and times that INFO and LATENCY HISTOGRAM show.",
+        "REWRITE",
+        "    Not done: the configuration file is its administrator's.",
+        "SET <parameter> <value> [<parameter> <value> ...]",
+        "    Change parameters until the core is started again: all of them, or none.",
     };
     reply_help(call, "CONFIG", lines, ARRAY_SIZE(lines));
 }

@@ -40,7 +40,7 @@ def test_the_commands_of_the_readme(stage, request):
     began = time.monotonic()
     with open(log, "wb") as out:
         shell = subprocess.Popen(["bash", "-x", str(script)], cwd=clone, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                                 start_new_session=True, env={**os.environ, "COFRE_PORT": str(free_port())})
+                                 start_new_session=True, env={**os.environ, "COFRE_PORT": str(free_port()), "EXPORTER_PORT": str(free_port())})
         try:
             code = shell.wait(LIMIT)
         except subprocess.TimeoutExpired:

@@ -67,6 +67,16 @@ bool log_enabled(enum log_level level)
     return level >= log_config.level;
 }
 
+enum log_level log_level(void)
+{
+    return log_config.level;
+}
+
+void log_set_level(enum log_level level)
+{
+    log_config.level = level;
+}
+
 /* ---- the line ---- */
 
 struct line {

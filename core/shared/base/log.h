@@ -16,6 +16,9 @@ void log_setup(const char *program, enum log_level level, enum log_format format
 MUST_CHECK enum err log_level_parse(const char *text, enum log_level *out);
 MUST_CHECK enum err log_format_parse(const char *text, enum log_format *out);
 bool log_enabled(enum log_level level);
+/* The level can be changed later, where no other thread logs. */
+enum log_level log_level(void);
+void log_set_level(enum log_level level);
 
 struct log_field {
     const char *name;

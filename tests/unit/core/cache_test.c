@@ -279,6 +279,56 @@ static void test_size_zero_keeps_nothing(void **state)
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
+static void fill_range(struct cache *c, int from, int to)
+{
+    char key[32];
+    for (int i = from; i < to; i++) {
+        snprintf(key, sizeof(key), "key%d", i);
+        const struct entry e = entry_of(key, "value");
+        const struct cache_mark mark = mark_of(c);
+        cache_fill(c, &mark, &e);
+    }
+}
+
+static int count_found(struct cache *c, int to)
+{
+    char key[32];
+    int n = 0;
+    for (int i = 0; i < to; i++) {
+        snprintf(key, sizeof(key), "key%d", i);
+        const struct entry e = entry_of(key, "value");
+        n += found(c, &e, "value");
+    }
+    return n;
+}
+
+/* A cache that is made larger or smaller still finds what it keeps, and keeps no more than it may. */
+static void test_resize(void **state)
+{
+    struct cache *c = *state;
+    fill_range(c, 0, 400);
+    const int before = count_found(c, 400);
+    assert_true(before > 200);
+    cache_resize(c, 16 * ROOM);
+    assert_int_equal(count_found(c, 400), before);
+    fill_range(c, 0, 2000);
+    assert_int_equal(count_found(c, 2000), 2000);
+    cache_resize(c, ROOM / 4);
+    assert_true(cache_figures(c).bytes <= ROOM / 4);
+    const int after = count_found(c, 2000);
+    assert_true(after > 0 && after < before);
+    assert_int_equal(cache_figures(c).entries, after);
+    cache_resize(c, 0);
+    assert_int_equal(cache_figures(c).entries, 0);
+    assert_int_equal(count_found(c, 2000), 0);
+    cache_resize(c, ROOM);
+    fill_range(c, 0, 10);
+    assert_int_equal(count_found(c, 10), 10);
+    cache_reset_figures(c);
+    assert_int_equal(cache_figures(c).hits, 0);
+    assert_int_equal(cache_figures(c).entries, 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -296,6 +346,7 @@ int main(void)
         TEST(test_a_long_value_is_not_kept),
         TEST(test_a_pinned_entry_outlives_everything),
         cmocka_unit_test(test_size_zero_keeps_nothing),
+        cmocka_unit_test_setup_teardown(test_resize, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

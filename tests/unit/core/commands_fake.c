@@ -3,6 +3,8 @@
  * is dispatch's.
  */
 #include "commands_fake.h"
+#include "audit.h"
+#include "telemetry.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +33,7 @@ struct session {
 struct core {
     struct core_options options;
     struct core_metrics metrics;
+    struct telemetry telemetry;
     struct keyspaces *keyspaces;
     struct acl *acl;
     size_t acl_changes;
@@ -68,6 +71,52 @@ const struct core_options *core_options(const struct core *core)
 struct core_metrics *core_metrics(struct core *core)
 {
     return &core->metrics;
+}
+
+struct audit_figures core_audit(const struct core *core)
+{
+    (void)core;
+    return (struct audit_figures){ .state = "off" };
+}
+
+struct core_options *core_changeable(struct core *core)
+{
+    return &core->options;
+}
+
+void core_changed(struct core *core)
+{
+    telemetry_apply(&core->telemetry);
+}
+
+struct telemetry *core_telemetry(const struct core *core)
+{
+    return (struct telemetry *)&core->telemetry;
+}
+
+void core_reset_metrics(struct core *core)
+{
+    core->metrics = (struct core_metrics){ .sessions_now = 1 };
+    telemetry_reset(&core->telemetry);
+}
+
+int64_t core_uptime_ms(const struct core *core)
+{
+    (void)core;
+    return 90061000; /* a day, an hour, a minute and a second */
+}
+
+struct core_lanes core_lanes(const struct core *core)
+{
+    (void)core;
+    return (struct core_lanes){ .write = { [LANES_RUNNING] = 1, [LANES_IDLE] = 1 },
+                                .read = { [LANES_IDLE] = 2 } };
+}
+
+struct core_clients core_clients(struct core *core)
+{
+    (void)core;
+    return (struct core_clients){ .bytes = 1000, .tls_1_3 = 1 };
 }
 
 const char *core_database_state(const struct core *core)
@@ -111,7 +160,7 @@ int64_t core_last_used(const struct core *core, uint32_t db, struct slice key, i
 bool core_key_counts(const struct core *core, size_t index, struct core_key_count *out)
 {
     (void)core;
-    *out = (struct core_key_count){ .db_number = 0, .keys = 3, .expires = 1 };
+    *out = (struct core_key_count){ .keys = 3, .expires = 1, .average_ttl = 60000 };
     return index == 0;
 }
 
@@ -128,9 +177,9 @@ struct session *core_find_session(struct core *core, uint64_t id)
 bool core_gateway_stat(const struct core *core, size_t index, struct slice *name, int64_t *value)
 {
     (void)core;
-    *name = SLICE("connections");
-    *value = 7;
-    return index == 0;
+    *name = index == 0 ? SLICE("gateway_connections") : SLICE("gateway_max_connections");
+    *value = index == 0 ? 7 : 10000;
+    return index < 2;
 }
 
 struct acl *core_acl(struct core *core)
@@ -429,7 +478,12 @@ struct fake *fake_new(void)
     buf_init(&f->reply, SIZE_MAX / 2);
     buf_init(&f->deeds, SIZE_MAX / 2);
     f->core = (struct core){
-        .options = { .max_key = 2000, .max_value = 16 << 20, .databases = 16, .pool_size = 4 },
+        .options = { .max_key = 2000,
+                     .max_value = 16 << 20,
+                     .databases = 16,
+                     .pool_size = 4,
+                     .store_timeout_ms = 15000,
+                     .audit = "none" },
         .session = &f->session,
         .keyspaces = keyspaces_new(),
         .pubsub = pubsub_new(),
@@ -439,6 +493,7 @@ struct fake *fake_new(void)
     };
     f->core.acl = acl_new(f->core.keyspaces, NULL);
     f->session.core = &f->core;
+    telemetry_init(&f->core.telemetry);
     f->session.vars.protocol = 2;
     f->session.watched_revision = -1;
     f->session.open = (struct frame_open){
@@ -464,6 +519,7 @@ void fake_free(struct fake *f)
     working_set_free(f->memory);
     acl_free(f->core.acl);
     keyspaces_free(f->core.keyspaces);
+    telemetry_release(&f->core.telemetry);
     buf_release(&f->reply);
     buf_release(&f->deeds);
     free(f);

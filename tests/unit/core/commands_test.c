@@ -10,9 +10,11 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "base/log.h"
 #include "command_docs.h"
 #include "commands_cases.h"
 #include "commands_fake.h"
+#include "telemetry.h"
 
 #define R(reply) (reply), sizeof(reply) - 1
 #define SAME     NULL, 0
@@ -393,13 +395,245 @@ static void test_info_sections(void **state)
     assert_true(contains(reply, "# Server\r\nredis_version:7.0.15\r\n"));
     assert_true(contains(reply, "\r\ntcp_port:6380\r\n"));
     assert_true(contains(reply, "\r\nkeyspace_misses:1\r\n"));
-    assert_true(contains(reply, "\r\n\r\n# Keyspace\r\ndb0:keys=3,expires=1,avg_ttl=0\r\n"));
+    assert_true(contains(reply, "\r\n\r\n# Keyspace\r\ndb0:keys=3,expires=1,avg_ttl=60000\r\n"));
     assert_true(contains(reply, "\r\ndatabase_state:up\r\n"));
     assert_true(contains(reply, "\r\ngateway_connections:7\r\n"));
     reply = fake_line(f, "INFO keyspace CPU");
     assert_true(contains(reply, "# CPU\r\n"));
     assert_true(contains(reply, "# Keyspace\r\n"));
     assert_false(contains(reply, "# Server\r\n"));
+    fake_free(f);
+}
+
+/* --- what is kept to be watched by ------------------------------------------------------------- */
+
+/* note_call notes a call that ran, as dispatch and turn do. */
+static void note_call(struct fake *f, const char *name, uint64_t cost_us, const char *error)
+{
+    struct telemetry *t = core_telemetry(fake_core(f));
+    const struct slice argv[] = { slice_of(name), SLICE("key") };
+    const struct telemetry_call call = {
+        .command = command_find(argv[0]),
+        .argv = argv,
+        .argc = ARRAY_SIZE(argv),
+        .error = command_stats_code(t->commands, slice_of(error)),
+        .cost_ns = cost_us * 1000,
+        .latency_ns = cost_us * 2000,
+        .now_ms = FAKE_NOW_MS,
+    };
+    telemetry_call(t, fake_session(f), &call);
+}
+
+static void test_info_about_commands(void **state)
+{
+    (void)state;
+    struct fake *f = fake_new();
+    note_call(f, "get", 100, "");
+    note_call(f, "get", 301, "-WRONGTYPE x\r\n");
+    assert_false(contains(fake_line(f, "INFO"), "cmdstat_"));
+    assert_false(contains(fake_line(f, "INFO default"), "latency_percentiles"));
+    struct slice reply = fake_line(f, "INFO everything");
+    assert_true(contains(reply,
+                         "# Commandstats\r\ncmdstat_get:calls=2,usec=401,usec_per_call=200.50,"
+                         "rejected_calls=0,failed_calls=1\r\n"));
+    assert_true(contains(reply, "# Errorstats\r\nerrorstat_WRONGTYPE:count=1\r\n"));
+    reply = fake_line(f, "INFO LATENCYSTATS commandstats");
+    assert_true(contains(reply, "latency_percentiles_usec_get:p50="));
+    assert_true(contains(reply, ",p99.9=602.000\r\n"));
+    assert_true(contains(reply, "# Commandstats\r\n"));
+    assert_false(contains(reply, "# Errorstats\r\n"));
+    fake_line(f, "CONFIG SET latency-tracking-info-percentiles \"0 100\"");
+    assert_true(contains(fake_line(f, "INFO latencystats"), ",p100=602.000\r\n"));
+    fake_line(f, "CONFIG RESETSTAT");
+    assert_false(contains(fake_line(f, "INFO all"), "cmdstat_get"));
+    fake_free(f);
+}
+
+static void test_slowlog(void **state)
+{
+    (void)state;
+    struct fake *f = fake_new();
+    fake_line(f, "CONFIG SET slowlog-log-slower-than 200 slowlog-max-len 2");
+    note_call(f, "get", 199, "");
+    assert_true(slice_eq(fake_line(f, "SLOWLOG LEN"), SLICE(":0\r\n")));
+    note_call(f, "get", 200, "");
+    assert_true(
+        slice_eq(fake_line(f, "SLOWLOG GET"),
+                 SLICE("*1\r\n*6\r\n:0\r\n:1700000000\r\n:200\r\n*2\r\n$3\r\nget\r\n$3\r\nkey\r\n"
+                       "$15\r\n127.0.0.1:50110\r\n$0\r\n\r\n")));
+    note_call(f, "exec", 5000, ""); /* what it runs is there in its place */
+    assert_true(slice_eq(fake_line(f, "SLOWLOG LEN"), SLICE(":1\r\n")));
+    note_call(f, "strlen", 300, "");
+    note_call(f, "append", 300, "");
+    assert_true(contains(fake_line(f, "SLOWLOG GET 1"), "*1\r\n*6\r\n:2\r\n"));
+    assert_true(slice_eq(fake_line(f, "SLOWLOG LEN"), SLICE(":2\r\n")));
+    session_vars(fake_session(f))->keyspace = 1;
+    assert_true(slice_eq(fake_line(f, "SLOWLOG GET"), SLICE("*0\r\n")));
+    fake_line(f, "SLOWLOG RESET");
+    session_vars(fake_session(f))->keyspace = 0;
+    assert_true(slice_eq(fake_line(f, "SLOWLOG LEN"), SLICE(":2\r\n")));
+    fake_line(f, "CONFIG SET slowlog-log-slower-than -1");
+    note_call(f, "get", UINT32_MAX, "");
+    assert_true(contains(fake_line(f, "SLOWLOG GET 1"), "*1\r\n*6\r\n:2\r\n"));
+    fake_free(f);
+}
+
+static void test_latency(void **state)
+{
+    (void)state;
+    struct fake *f = fake_new();
+    assert_true(contains(fake_line(f, "LATENCY DOCTOR"), "not watched"));
+    fake_line(f, "CONFIG SET latency-monitor-threshold 20");
+    assert_true(contains(fake_line(f, "LATENCY DOCTOR"), "Nothing took 20 ms"));
+    note_call(f, "get", 19999, "");
+    note_call(f, "get", 25000, "");
+    note_call(f, "append", 70000, "");
+    note_call(f, "keys", 90000, "");
+    assert_true(slice_eq(fake_line(f, "LATENCY LATEST"),
+                         SLICE("*2\r\n*4\r\n$7\r\ncommand\r\n:1700000000\r\n:90\r\n:90\r\n"
+                               "*4\r\n$12\r\nfast-command\r\n:1700000000\r\n:70\r\n:70\r\n")));
+    assert_true(slice_eq(fake_line(f, "LATENCY HISTORY FAST-command"),
+                         SLICE("*1\r\n*2\r\n:1700000000\r\n:70\r\n")));
+    assert_true(contains(fake_line(f, "LATENCY DOCTOR"), "1. command: 1 seconds"));
+    struct slice graph = fake_line(f, "LATENCY GRAPH command");
+    assert_true(contains(graph, "command - high 90 ms, low 90 ms (all time high 90 ms)\n---"));
+    assert_true(contains(graph, "\n_\n\n0\ns\n"));
+    assert_true(slice_eq(fake_line(f, "LATENCY RESET command turn"), SLICE(":1\r\n")));
+    assert_true(slice_eq(fake_line(f, "LATENCY RESET"), SLICE(":1\r\n")));
+    fake_free(f);
+}
+
+static void test_latency_histogram(void **state)
+{
+    (void)state;
+    struct fake *f = fake_new();
+    note_call(f, "get", 1, ""); /* latency: twice that */
+    note_call(f, "get", 3, "");
+    note_call(f, "get", 3, "");
+    note_call(f, "append", 1000, "");
+    const struct slice get =
+        SLICE("$3\r\nget\r\n*4\r\n$5\r\ncalls\r\n:3\r\n$14\r\nhistogram_usec\r\n"
+              "*4\r\n:4\r\n:1\r\n:8\r\n:3\r\n");
+    struct slice reply = fake_line(f, "LATENCY HISTOGRAM nope GET config|get nope|get");
+    assert_true(slice_starts_with(reply, SLICE("*2\r\n")));
+    assert_true(slice_eq((struct slice){ reply.p + 4, reply.len - 4 }, get));
+    assert_true(slice_starts_with(fake_line(f, "LATENCY HISTOGRAM"), SLICE("*4\r\n$6\r\nappend")));
+    assert_true(slice_eq(fake_line(f, "LATENCY HISTOGRAM client"), SLICE("*0\r\n")));
+    session_vars(fake_session(f))->protocol = 3;
+    assert_true(
+        contains(fake_line(f, "LATENCY HISTOGRAM append"),
+                 "%1\r\n$6\r\nappend\r\n%2\r\n$5\r\ncalls\r\n:1\r\n$14\r\nhistogram_usec\r\n"
+                 "%1\r\n:2048\r\n:1\r\n"));
+    fake_free(f);
+}
+
+static void assert_config(struct fake *f, const char *name, const char *value)
+{
+    char line[128];
+    snprintf(line, sizeof(line), "CONFIG GET %s", name);
+    struct slice reply = fake_line(f, line);
+    char expected[256];
+    snprintf(expected, sizeof(expected), "*2\r\n$%zu\r\n%s\r\n$%zu\r\n%s\r\n", strlen(name), name,
+             strlen(value), value);
+    if (!slice_eq(reply, slice_of(expected))) {
+        fail_msg("%s is not %s: %.*s", name, value, (int)reply.len, (const char *)reply.p);
+    }
+}
+
+static void test_config_set(void **state)
+{
+    (void)state;
+    struct fake *f = fake_new();
+    const struct slice ok = SLICE("+OK\r\n");
+    assert_true(slice_eq(fake_line(f, "CONFIG SET cofre-max-value 2mb cofre-max-key 100"), ok));
+    assert_int_equal(fake_options(f)->max_value, 2 * 1024 * 1024);
+    assert_config(f, "proto-max-bulk-len", "2097152");
+    assert_config(f, "cofre-max-key", "100");
+    /* all or nothing, whichever is wrong */
+    assert_true(contains(fake_line(f, "CONFIG SET cofre-max-key 50 cofre-max-value 0"), "-ERR"));
+    assert_true(contains(fake_line(f, "CONFIG SET cofre-max-key 50 save \"900 1\""), "-ERR"));
+    assert_true(contains(fake_line(f, "CONFIG SET cofre-max-key 50 save"), "-ERR"));
+    assert_config(f, "cofre-max-key", "100");
+    assert_true(slice_eq(fake_line(f, "CONFIG SET cofre-store-timeout 0.5"), ok));
+    assert_int_equal(fake_options(f)->store_timeout_ms, 500);
+    assert_config(f, "cofre-store-timeout", "0.5");
+    assert_true(contains(fake_line(f, "CONFIG SET cofre-store-timeout nan"), "-ERR"));
+    assert_true(contains(fake_line(f, "CONFIG SET cofre-store-timeout 3601"), "-ERR"));
+    assert_true(contains(fake_line(f, "CONFIG SET cofre-cache-size 1000000gb"), "-ERR"));
+    assert_true(slice_eq(fake_line(f, "CONFIG SET cofre-cache-size 64MB"), ok));
+    assert_config(f, "cofre-cache-size", "67108864");
+    fake_free(f);
+}
+
+/* What clients set at their start is accepted where it is true, and refused where it is not. */
+static void test_config_set_of_what_never_changes(void **state)
+{
+    static const char *const fine[] = {
+        "save \"\"",
+        "appendonly yes",
+        "appendonly YES",
+        "maxmemory 0",
+        "maxmemory 0mb",
+        "maxmemory-policy noeviction",
+        "maxmemory-policy NOEVICTION",
+        "requirepass \"\"",
+        "timeout 0",
+        "maxclients 10000",
+        "lazyfree-lazy-user-del yes",
+        "port 0",
+        "replicaof \"\"",
+        "cofre-audit none",
+    };
+    static const char *const wrong[] = {
+        "save \"900 1\"",
+        "appendonly no",
+        "maxmemory 100mb",
+        "maxmemory-policy allkeys-lru",
+        "requirepass x",
+        "timeout 300",
+        "maxclients 5",
+        "lazyfree-lazy-user-del no",
+        "port 6379",
+        "replicaof \"h 1\"",
+        "cofre-audit file",
+        "cofre-audit-writes yes",
+        "hash-max-listpack-entries 512",
+    };
+    (void)state;
+    struct fake *f = fake_new();
+    char line[128];
+    for (size_t i = 0; i < ARRAY_SIZE(fine); i++) {
+        snprintf(line, sizeof(line), "CONFIG SET %s", fine[i]);
+        struct slice reply = fake_line(f, line);
+        if (!slice_eq(reply, SLICE("+OK\r\n"))) {
+            fail_msg("%s: %.*s", line, (int)reply.len, (const char *)reply.p);
+        }
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+        snprintf(line, sizeof(line), "CONFIG SET %s", wrong[i]);
+        if (!contains(fake_line(f, line), "-ERR ")) {
+            fail_msg("%s is accepted", line);
+        }
+    }
+    fake_free(f);
+}
+
+static void test_log_level_can_be_set(void **state)
+{
+    (void)state;
+    struct fake *f = fake_new();
+    const enum log_level before = log_level();
+    fake_line(f, "CONFIG SET loglevel DEBUG");
+    assert_int_equal(log_level(), LOG_DEBUG);
+    assert_config(f, "cofre-log-level", "debug");
+    fake_line(f, "CONFIG SET cofre-log-level error");
+    assert_int_equal(log_level(), LOG_ERROR);
+    assert_config(f, "loglevel", "warning");
+    fake_line(f, "CONFIG SET loglevel warning"); /* what it shows already changes nothing */
+    assert_int_equal(log_level(), LOG_ERROR);
+    fake_line(f, "CONFIG SET loglevel notice");
+    assert_int_equal(log_level(), LOG_INFO);
+    log_set_level(before);
     fake_free(f);
 }
 
@@ -605,6 +839,13 @@ int main(void)
         cmocka_unit_test(test_deeds),
         cmocka_unit_test(test_switches),
         cmocka_unit_test(test_info_sections),
+        cmocka_unit_test(test_info_about_commands),
+        cmocka_unit_test(test_slowlog),
+        cmocka_unit_test(test_latency),
+        cmocka_unit_test(test_latency_histogram),
+        cmocka_unit_test(test_config_set),
+        cmocka_unit_test(test_config_set_of_what_never_changes),
+        cmocka_unit_test(test_log_level_can_be_set),
         cmocka_unit_test(test_rows_are_sorted),
         cmocka_unit_test(test_rows_are_whole),
         cmocka_unit_test(test_unknown_names),

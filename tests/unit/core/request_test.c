@@ -22,7 +22,7 @@ static void test_decodes_arguments(void **state)
     buf_release(&payload); /* the request has a copy of its own */
     assert_non_null(r);
     assert_int_equal(r->argc, 3);
-    assert_int_equal(r->arrived_ms, 42);
+    assert_int_equal(r->arrived_ns, 42);
     for (size_t i = 0; i < ARRAY_SIZE(argv); i++) {
         assert_true(slice_eq(r->argv[i], argv[i]));
     }
@@ -71,7 +71,7 @@ static void test_put_back_comes_first(void **state)
     request_push(&waiting, numbered(4));
     for (uint64_t n = 1; n <= 4; n++) {
         struct request *r = request_pop(&waiting);
-        assert_int_equal(r->arrived_ms, n);
+        assert_int_equal(r->arrived_ns, n);
         request_free(r);
     }
     assert_null(request_pop(&waiting));

@@ -251,6 +251,35 @@ static void test_clean(void **state)
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
+static void count_write(void *arg, struct entry *e)
+{
+    int *dirty_before = arg;
+    dirty_before[e->dirty]++;
+}
+
+/* Each change is told before it is made, whatever makes it; looking and declaring is none. */
+static void test_writes_are_told(void **state)
+{
+    struct working_set *ws = *state;
+    int dirty_before[2] = { 0, 0 };
+    struct entry *e = loaded(ws, SLICE("k"), NEED_VALUE, true);
+    ws_on_write(ws, count_write, dirty_before);
+    ws_find(ws, 0, SLICE("k"));
+    ws_want(ws, 0, SLICE("other"), NEED_META);
+    assert_int_equal(dirty_before[0], 0);
+    ws_expire(ws, e, 2000);
+    assert_int_equal(dirty_before[0], 1);
+    ws_set_value(ws, e, SLICE("v"));
+    ws_edit(ws, e, 3);
+    ws_remove(ws, e);
+    assert_int_equal(dirty_before[1], 3);
+    ws_put(ws, 0, SLICE("other"), SLICE("v"), 0);
+    assert_int_equal(dirty_before[0], 2);
+    ws_on_write(ws, NULL, NULL);
+    ws_put(ws, 0, SLICE("other"), SLICE("w"), 0);
+    assert_int_equal(dirty_before[1], 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -268,6 +297,7 @@ int main(void)
         TEST(test_forget),
         TEST(test_unload),
         TEST(test_clean),
+        TEST(test_writes_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
