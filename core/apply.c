@@ -197,6 +197,7 @@ static void run_command(struct turn *t, struct part *p, struct request *r)
     }
     if (r->command->flags & CMD_LATER) {
         note_later(t, p, r);
+        monitor_note(s, r, &t->lines);
         return;
     }
     struct call call = make_call(t, s, r, &s->vars);

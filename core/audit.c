@@ -33,7 +33,7 @@ static const struct admin_row {
     { "flushall", 1 },
     { "flushdb", 1 },
     { "function|flush", 0 },
-    { "latency|reset", ARGS_MAX },
+    { "latency|reset", 0 },
     { "memory|purge", 0 },
     { "monitor", 0 },
     { "script|flush", 0 },
@@ -358,7 +358,8 @@ void audit_call(struct session *s, const struct command *command, const struct s
         return;
     record_text(m.out, "command", slice_of(command->name));
     record_number(m.out, "db", session_db(s) & UINT16_MAX);
-    put_args(m.out, command, argv, argc, row->shown);
+    if (!failed) /* else nobody knows what they are */
+        put_args(m.out, command, argv, argc, row->shown);
     record_bool(m.out, "failed", failed);
     end(&m);
 }

@@ -76,14 +76,13 @@ enum command_flag {
         1 << 18, /* an argument holds a value in a wrapping: it checks the length itself */
     CMD_EXCLUSIVE =
         1 << 19, /* no other write turn is under way, on any core, while it runs: SWAPDB */
+    CMD_LATER = /* LOCAL, and about what others hear: in a transaction it runs once that has committed */
+    1 << 20,
+    CMD_LISTENER = 1 << 21,   /* what a RESP2 client with subscriptions may still do */
     CMD_ALLOW_BUSY = 1 << 24, /* shown by COMMAND INFO as Redis does; no effect here */
     CMD_SKIP_SLOWLOG = 1 << 25,
     CMD_MAY_REPLICATE = 1 << 26, /* counts as a write while clients are paused: PUBLISH */
     CMD_IN_PAUSE = 1 << 27,      /* runs while clients are paused: CLIENT UNPAUSE */
-    CMD_LATER =
-        1
-        << 20, /* LOCAL, and about what others hear: in a transaction it runs once that has committed */
-    CMD_LISTENER = 1 << 21, /* what a RESP2 client with subscriptions may still do */
 };
 
 /* ACL categories, as Redis names them (@read, @write, …). */
@@ -174,6 +173,12 @@ const struct command *command_find_sub(const struct command *container, struct s
  */
 const struct command *command_resolve(const struct slice *argv, uint32_t argc,
                                       struct resp_writer *reply);
+
+/* SUBSCRIBE and its like: what they answer is a push by nature, and comes also after CLIENT REPLY OFF. */
+static inline bool command_announces(const struct command *command)
+{
+    return (command->flags & (CMD_PUBSUB | CMD_LISTENER)) == (CMD_PUBSUB | CMD_LISTENER);
+}
 
 /* The whole table, sorted by name. */
 size_t command_count(void);

@@ -51,19 +51,22 @@ static struct resp_writer begin_reply(struct session *s)
     return (struct resp_writer){ &s->core->scratch, s->vars.protocol };
 }
 
-static void send_reply(struct session *s)
+static void send_bytes(struct session *s, struct slice reply)
 {
     const int64_t sleep_ms = s->sleep_ms;
     s->sleep_ms = 0;
     s->commands++;
-    const struct slice reply =
-        is_silent(s) ? (struct slice){ NULL, 0 } : buf_slice(&s->core->scratch);
     if (sleep_ms > 0)
         nap_begin(s, reply, sleep_ms);
     else
         link_reply(s, reply, 1);
     if (pass_skips(s))
         link_publish_state(s);
+}
+
+static void send_reply(struct session *s)
+{
+    send_bytes(s, is_silent(s) ? (struct slice){ NULL, 0 } : buf_slice(&s->core->scratch));
 }
 
 /*
@@ -165,7 +168,10 @@ static void run_at_once(struct session *s, struct request *r)
     deeds_do(s, deeds, 0, buf_len(deeds));
     if (s->life != SESSION_GONE)
         link_publish_state(s); /* before the client can know that it changed */
-    send_reply(s);
+    if (command_announces(r->command))
+        send_bytes(s, buf_slice(&s->core->scratch));
+    else
+        send_reply(s);
     show_monitors(s, r);
     drop_request(s);
 }

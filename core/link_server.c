@@ -52,7 +52,6 @@ struct link {
     size_t table_size;      /* a power of two */
     size_t sessions;
     struct session *pump; /* a ring of sessions with replies that wait */
-    bool has_cut;         /* some session is cut off */
     struct stat_value stats[STATS_MAX];
     size_t stat_count;
 };
@@ -271,15 +270,15 @@ static bool behind(struct session *s)
 /* Whoever is telling many at the moment must find the session where it is: it is closed later. */
 static void cut_off(struct session *s)
 {
-    log_event(LOG_WARNING, "a client does not read what it subscribed to, and is closed",
+    log_event(LOG_WARNING, "a client does not read what it is sent, and is closed",
               LF_INT("session", s->id), LF_SLICE("identity", s->identity->name),
               LF_INT("bytes", buf_len(&s->out) + buf_len(&s->held)));
     s->cut = true;
-    s->link->has_cut = true;
     s->out_answered = 0;
     buf_release(&s->out);
     buf_release(&s->held);
     pump_remove(s->link, s);
+    link_end_session(s, "it does not read what it is sent");
 }
 
 void link_push(struct session *s, struct slice bytes)
@@ -307,17 +306,6 @@ void link_release(struct session *s)
     buf_release(&s->held);
 }
 
-static void close_cut(struct link *l)
-{
-    l->has_cut = false;
-    for (size_t i = 0; i < l->table_size; i++)
-        for (struct session *s = l->table[i], *next; s; s = next) {
-            next = s->bucket_next;
-            if (s->cut)
-                link_close_session(s, "it does not read what it subscribed to");
-        }
-}
-
 /* The soft limit also counts for those who are pushed nothing more. */
 static void look_behind(struct link *l)
 {
@@ -334,15 +322,12 @@ static void look_behind(struct link *l)
 static void cut_slow(struct link_server *ls)
 {
     const uint64_t now = uv_now(ls->core->loop);
-    const bool look = now - ls->looked_ms >= LOOK_BEHIND_MS;
-    if (look)
-        ls->looked_ms = now;
-    for (struct link *l = ls->links; l; l = l->next) {
-        if (look && l->pump)
+    if (now - ls->looked_ms < LOOK_BEHIND_MS)
+        return;
+    ls->looked_ms = now;
+    for (struct link *l = ls->links; l; l = l->next)
+        if (l->pump)
             look_behind(l);
-        if (l->has_cut)
-            close_cut(l);
-    }
 }
 
 void link_publish_state(struct session *s)

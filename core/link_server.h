@@ -37,7 +37,7 @@ bool link_server_idle(const struct link_server *ls);
 void link_reply(struct session *s, struct slice bytes, uint32_t answered);
 /*
  * link_push sends bytes that answer nothing. A client that does not read them is cut off where the limit for pushes is
- * reached: it gets nothing more, and is closed with the next flush.
+ * reached: it gets nothing more, and ends as with link_end_session.
  */
 void link_push(struct session *s, struct slice bytes);
 /* link_hold keeps pushes back until link_release, so that none comes into the middle of a reply. */

@@ -93,7 +93,7 @@ struct session {
     int64_t credit;        /* reply bytes that the gateway will still take */
     struct buf held;       /* pushes that must follow the reply that is being made */
     bool holds;            /* there is such a reply */
-    bool cut;              /* it does not read what it is sent: closed with the next flush */
+    bool cut; /* it did not read what it was sent, and gets nothing more; `ending` says why */
     /* monotonic, since when `out` is over the soft limit of pushes, and of replies; 0: it is not */
     uint64_t behind_ms;
     uint64_t over_since_ms;

@@ -59,10 +59,14 @@ struct assembly {
     struct slice answers;
 };
 
-/* A part's reply with the answers of its later commands in their places. */
+/*
+ * A part's reply with the answers of its later commands in their places. Its one unit is a transaction: no other kind has
+ * such commands.
+ */
 static void assemble(const struct turn *t, const struct part *p, struct assembly *a,
                      struct buf *out)
 {
+    const bool silent = p->units.first->silent;
     size_t at = p->reply_start;
     for (; a->next; a->next = a->next->next) {
         const struct effect *e = a->next;
@@ -70,12 +74,15 @@ static void assemble(const struct turn *t, const struct part *p, struct assembly
             continue;
         if (e->part != p)
             break;
-        buf_append_slice(out, reply_of(t, at, e->reply_at));
-        buf_append(out, a->answers.p, e->reply_len);
+        if (!silent)
+            buf_append_slice(out, reply_of(t, at, e->reply_at));
+        if (!silent || command_announces(e->request->command))
+            buf_append(out, a->answers.p, e->reply_len);
         a->answers = (struct slice){ a->answers.p + e->reply_len, a->answers.len - e->reply_len };
         at = e->reply_at;
     }
-    buf_append_slice(out, reply_of(t, at, p->reply_start + p->reply_len));
+    if (!silent)
+        buf_append_slice(out, reply_of(t, at, p->reply_start + p->reply_len));
 }
 
 static void answer_later(struct turn *t, struct slice answers)

@@ -180,8 +180,7 @@ bool client_filter_parse(struct call *call, bool kills, struct client_filter *ou
 /* Nobody is a master or a replica here. */
 enum client_type client_type_of(const struct session *s)
 {
-    (void)s;
-    return CLIENT_NORMAL;
+    return pubsub_count(session_subscriber(s)) > 0 ? CLIENT_PUBSUB : CLIENT_NORMAL;
 }
 
 static bool text_fits(struct slice wanted, struct slice is)

@@ -31,16 +31,23 @@ static void add_field(struct buf *out, const char *name, struct slice value)
 }
 
 /* Redis's letters, in its order. */
-static void add_flags(struct buf *out, const struct session *s)
+static void add_flags(struct buf *out, struct session *s)
 {
     const uint32_t on = session_switches(s);
+    const uint32_t tracks = session_tracker(s)->flags;
     const struct {
         char letter;
         bool set;
     } flags[] = {
-        { 'O', (on & SESSION_MONITOR) != 0 },  { 'P', client_type_of(s) == CLIENT_PUBSUB },
-        { 'x', session_in_multi(s) },          { 'b', session_is_paused(s) },
-        { 'e', (on & SESSION_NO_EVICT) != 0 }, { 'T', (on & SESSION_NO_TOUCH) != 0 },
+        { 'O', (on & SESSION_MONITOR) != 0 },
+        { 'P', client_type_of(s) == CLIENT_PUBSUB },
+        { 'x', session_in_multi(s) },
+        { 'b', session_is_paused(s) },
+        { 't', (tracks & TRACKING_ON) != 0 },
+        { 'R', (tracks & TRACKING_BROKEN) != 0 },
+        { 'B', (tracks & TRACKING_BCAST) != 0 },
+        { 'e', (on & SESSION_NO_EVICT) != 0 },
+        { 'T', (on & SESSION_NO_TOUCH) != 0 },
     };
     const size_t before = buf_len(out);
     for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
@@ -66,8 +73,10 @@ static void add_state(struct buf *out, struct session *s, int64_t now_ms)
                " age=%" PRId64 " idle=%" PRId64 " flags=", (now_ms - session_opened_ms(s)) / 1000,
                session_idle_seconds(s));
     add_flags(out, s);
-    buf_printf(out, " db=%" PRIu32 " sub=0 psub=0 ssub=0 multi=%" PRId64,
-               session_vars(s)->db_number, multi_field(s));
+    const size_t *subs = session_subscriber(s)->count;
+    buf_printf(out, " db=%" PRIu32 " sub=%zu psub=%zu ssub=%zu multi=%" PRId64,
+               session_vars(s)->db_number, subs[PUBSUB_CHANNEL], subs[PUBSUB_PATTERN],
+               subs[PUBSUB_SHARD], multi_field(s));
 }
 
 /* What the core keeps; the buffers of sockets are the gateway's. So rbs, rbp, obl and oll have nothing to tell. */
@@ -94,6 +103,12 @@ static void add_ours(struct buf *out, const struct session *s)
     buf_printf(out, " cert-expires=%" PRId64 "\n", open->not_after);
 }
 
+static int64_t redirect_field(struct session *s)
+{
+    const struct tracker *tracker = session_tracker(s);
+    return (tracker->flags & TRACKING_ON) != 0 ? (int64_t)tracker->redirect : -1;
+}
+
 /* add_session writes one line: Redis's fields in Redis's order, then ours. */
 static void add_session(struct buf *out, struct session *s, int64_t now_ms)
 {
@@ -107,7 +122,7 @@ static void add_session(struct buf *out, struct session *s, int64_t now_ms)
     add_memory(out, s);
     buf_printf(out, " cmd=%s", last != NULL ? last : "NULL");
     add_field(out, "user", session_identity(s));
-    buf_printf(out, " redir=-1 resp=%d", session_vars(s)->protocol);
+    buf_printf(out, " redir=%" PRId64 " resp=%d", redirect_field(s), session_vars(s)->protocol);
     add_ours(out, s);
 }
 

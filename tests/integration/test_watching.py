@@ -277,7 +277,7 @@ def test_every_parameter_takes_its_own_value(stack):
     with stack.raw() as r:
         pairs = list(zip(*[iter(r.ask("CONFIG", "GET", "*"))] * 2))
         refused = {n.decode() for n, v in pairs if r.ask("CONFIG", "SET", n, v) != "OK"}
-        assert refused == {"cluster-enabled", "daemonize", "databases", "dbfilename", "dir", "enable-debug-command",
+        assert refused == {"aclfile", "cluster-enabled", "daemonize", "databases", "dbfilename", "dir", "enable-debug-command",
                            "enable-module-command", "enable-protected-configs", "io-threads", "logfile", "pidfile",
                            "supervised", "syslog-enabled", "unixsocket"}
         assert list(zip(*[iter(r.ask("CONFIG", "GET", "*"))] * 2)) == pairs
