@@ -313,9 +313,8 @@ void audit_denied(struct session *s, const struct core_refusal *refusal)
     if (refusal->command)
         record_text(m.out, "command", slice_of(refusal->command->name));
     record_number(m.out, "db", session_db(s) & UINT16_MAX);
-    if (auth)
-        record_text(m.out, "username", refusal->username);
-    else if (strcmp(refusal->reason, "command") != 0)
+    /* Not AUTH's user name: a password is easily typed in its place. */
+    if (!auth && strcmp(refusal->reason, "command") != 0)
         record_text(m.out, refusal->reason, refusal->object);
     end(&m);
 }

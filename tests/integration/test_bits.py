@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from support.bits import SKETCHES, BitCommands
-from support.differential import compare
+from support.differential import Comparison
 from support.stack import SANITIZED
 
 BATCHES = 40 if SANITIZED else 120
@@ -25,7 +25,7 @@ def test_random_pipelines_answer_as_redis_does(stack, redis_beside, seed, protoc
             r.ask("FLUSHALL")
         for n in range(BATCHES):
             batch = source.batch()
-            difference = compare(batch, ours.ask_all(batch), theirs.ask_all(batch))
+            difference = Comparison().difference(batch, ours.ask_all(batch), theirs.ask_all(batch))
             assert difference is None, f"seed {seed}, batch {n}: {difference[:3000]}"
         assert stored(ours) == stored(theirs)
 
@@ -44,7 +44,7 @@ def test_damaged_hyperloglogs(stack, redis_beside, seed):
             for k in SKETCHES:
                 batch += [["PFDEBUG", "ENCODING", k], ["PFCOUNT", k, k], ["PFCOUNT", k], ["PFDEBUG", "DECODE", k],
                           ["PFADD", k, *source.elements()], ["PFMERGE", "all", k], ["PFDEBUG", "TODENSE", k]]
-            difference = compare(batch, ours.ask_all(batch), theirs.ask_all(batch))
+            difference = Comparison().difference(batch, ours.ask_all(batch), theirs.ask_all(batch))
             assert difference is None, f"seed {seed}, round {n}: {difference[:3000]}"
 
 

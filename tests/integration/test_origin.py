@@ -28,7 +28,7 @@ def pinned(stage, pg, certs, request):
     stack.keylog = stack.gateway.put(b"", "keylog")
     stack.gateway.argv += ["--keylog", str(stack.keylog)]
     stack.own_server, stack.own_client = server, client
-    stack.alive = lambda: connect(stack).ask("PING") == "PONG"
+    stack.alive = lambda *_: connect(stack).ask("PING") == "PONG"
     request.addfinalizer(stack.stop)
     return stack.start()
 
