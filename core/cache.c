@@ -139,7 +139,7 @@ static void set(struct cached *c, const struct entry *e, int64_t revision, uint6
 {
     c->generation = generation;
     c->revision = revision;
-    c->expires_at = e->exists ? e->expires_at : ENTRY_OVER;
+    c->expires_at = e->exists || e->expires_at ? e->expires_at : ENTRY_OVER;
     c->row = e->row || revision == REVISION_UNKNOWN;
     c->length = e->exists ? e->value.len : 0;
     if (c->length)

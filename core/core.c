@@ -122,6 +122,14 @@ int64_t core_now_ms(const struct core *core)
     return (int64_t)(uv_hrtime() / 1000000) + core->clock_offset;
 }
 
+void core_count_expired(struct core *core, struct slice key, int64_t expires_at)
+{
+    const uint64_t hash = slice_hash(key, (uint64_t)expires_at);
+    uint64_t *counted = &core->expired_counted[hash % EXPIRED_COUNTED];
+    core->metrics.expired_keys += *counted != hash;
+    *counted = hash;
+}
+
 void core_note_use(struct core *core, uint32_t db, struct slice key, int64_t now_ms,
                    int64_t used_ms)
 {

@@ -90,6 +90,12 @@ struct core_lanes {
 struct core_lanes core_lanes(const struct core *core);
 
 /*
+ * core_count_expired counts a key as expired, once: whoever reads it first, or the purge a minute later. What has been counted is
+ * remembered for a while only, so that the figure may count a key twice under very many.
+ */
+void core_count_expired(struct core *core, struct slice key, int64_t expires_at);
+
+/*
  * core_note_use remembers that a key was used, at used_ms, by a command that is no write (TOUCH). core_last_used returns
  * the time of the last use after a key's last write, or that write's. This core's memory alone, and a short one: a hint.
  */

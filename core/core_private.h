@@ -28,7 +28,10 @@ struct use {
     int64_t used_ms;
 };
 
-enum { USES = 1024 };
+enum {
+    USES = 1024,
+    EXPIRED_COUNTED = 4096, /* keys that were counted as expired, remembered by hash */
+};
 
 struct core {
     uv_loop_t *loop;
@@ -63,6 +66,7 @@ struct core {
     int64_t clock_offset; /* database's unix ms minus monotonic ms */
     char server_version[32];
     struct use uses[USES];
+    uint64_t expired_counted[EXPIRED_COUNTED];
 };
 
 /* core_start: from here on it counts what it does. */

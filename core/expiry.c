@@ -16,6 +16,7 @@
 #include "exchange.h"
 #include "keyspaces.h"
 #include "lanes.h"
+#include "pause.h"
 #include "pg_conn.h"
 
 enum {
@@ -69,7 +70,8 @@ static bool on_purged(void *arg, struct pg_result *r)
 {
     struct expiry *x = arg;
     for (int i = 0; i < pg_row_count(r); i++)
-        x->core->metrics.expired_keys += pg_get_int(r, i, 0) != ENTRY_GONE;
+        if (pg_get_int(r, i, 0) != ENTRY_GONE)
+            core_count_expired(x->core, pg_get_bytes(r, i, 1), pg_get_int(r, i, 2));
     x->more = x->more || pg_row_count(r) == BATCH_ROWS;
     return false;
 }
@@ -101,7 +103,8 @@ static bool on_expired(void *arg, struct pg_result *r)
 {
     struct expiry *x = arg;
     x->expired = r;
-    x->core->metrics.expired_keys += (uint64_t)pg_row_count(r);
+    for (int i = 0; i < pg_row_count(r); i++)
+        core_count_expired(x->core, pg_get_bytes(r, i, EXPIRED_KEY), pg_get_int(r, i, EXPIRED_AT));
     x->more = x->more || pg_row_count(r) == BATCH_ROWS;
     return true;
 }
@@ -259,7 +262,8 @@ static void on_timer(uv_timer_t *timer)
     read_clock(x, monotonic);
     count_keys(x, monotonic);
     purge_writers(x, monotonic, now);
-    purge_rows(x, now, now - GRACE_MS);
+    if (!pauses_any(x->core->pauses))
+        purge_rows(x, now, now - GRACE_MS);
     purge_spaces(x, now - GRACE_MS);
     purge_exchange(x, now);
     pg_conn_end_group(x->conn, on_end, x);

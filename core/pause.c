@@ -78,6 +78,11 @@ bool pauses_hold(const struct pauses *p, const struct session *s, bool writes)
     return false;
 }
 
+bool pauses_any(const struct pauses *p)
+{
+    return p && p->count > 0;
+}
+
 bool pauses_hold_units(const struct session *s)
 {
     return s->units.count > 0 && s->place != SESSION_IN_TURN &&

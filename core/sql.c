@@ -205,7 +205,7 @@ const struct sql_row sql_rows[SQL_ID_COUNT] = {
     [SQL_PURGE] = { "purge",
                     "DELETE FROM cofre.entry WHERE (space, key) IN (SELECT space, key FROM cofre.entry"
                     " WHERE purge_at <= $1 AND (type = 0 OR expires_at <= $3) ORDER BY purge_at LIMIT $2"
-                    " FOR UPDATE SKIP LOCKED) RETURNING type",
+                    " FOR UPDATE SKIP LOCKED) RETURNING type, key, expires_at",
                     { PG_INT8, PG_INT8, PG_INT8 } },
     /*
      * $1 now · $2 how many at once · $3 how long a deleted row is kept. What has expired becomes a deleted row, not before

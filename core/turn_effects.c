@@ -8,6 +8,7 @@
 #include "dispatch.h"
 #include "events.h"
 #include "expiry.h"
+#include "pause.h"
 #include "link_server.h"
 #include "turn_telemetry.h"
 
@@ -150,11 +151,20 @@ static void find_doubts(struct turn *t)
             e->doubt = events_in_doubt(events_of(t), e->part->session, e->key, t->mark);
 }
 
+/* Entries whose time is over and whose row does not say so yet: seen by a reader, they count as expired. */
+static void met_expired(struct turn *t)
+{
+    for (const struct entry *e = ws_first(t->ws); e && !pauses_any(t->core->pauses); e = e->next)
+        if (e->row && !e->dirty && e->expires_at > ENTRY_OVER && e->expires_at <= t->now_ms)
+            core_count_expired(t->core, e->key, e->expires_at);
+    expiry_look(t->core->expiry);
+}
+
 void turn_effects_settle(struct turn *t)
 {
     bool later = false;
     if (ws_met_expired(t->ws))
-        expiry_look(t->core->expiry);
+        met_expired(t);
     if (ws_effects(t->ws) == NULL)
         return;
     struct buf answers;

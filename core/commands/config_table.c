@@ -145,6 +145,7 @@ const struct parameter config_parameters[] = {
     NEVER("enable-debug-command", PARAM_TEXT, "no"),
     NEVER("enable-module-command", PARAM_TEXT, "no"),
     NEVER("enable-protected-configs", PARAM_TEXT, "no"),
+    IS("hll-sparse-max-bytes", PARAM_NUMBER, "3000"),
     IS("hz", PARAM_NUMBER, "10"),
     NEVER("io-threads", PARAM_NUMBER, "1"),
     SETTING("latency-monitor-threshold", PARAM_NUMBER, latency_monitor_threshold, 0, INT64_MAX),

@@ -6,7 +6,7 @@
 # The suite's text is used as it is. What is different from its runner:
 #   - an error outside a test ends that one statement, not the rest of the block or file, so that it hides no tests
 #   - a reply that does not come is an error, not a wait without end
-#   - after a failed test, a client that no longer answers in step is replaced
+#   - after a failed test, a client that no longer answers in step is replaced, and a pause that the test left is ended
 #   - configuration that a block asks for and that the server does not know is reported, and the block runs all the same
 #   - with EXTERNAL `run`, blocks that the suite does not run against other servers do run
 # Each event is one line `STATUS MILLISECONDS LENGTH` and LENGTH bytes: testing, ok, err, skip, ignore, block, done.
@@ -126,6 +126,7 @@ proc suite::replace {} {
         suite::event $status $data $elapsed
         if {$status eq "err"} {
             suite::mend
+            catch {r client unpause}
         }
     }
 
