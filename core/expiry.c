@@ -262,7 +262,7 @@ static void on_timer(uv_timer_t *timer)
     read_clock(x, monotonic);
     count_keys(x, monotonic);
     purge_writers(x, monotonic, now);
-    if (!pauses_any(x->core->pauses))
+    if (!pauses_keep_keys(x->core->pauses))
         purge_rows(x, now, now - GRACE_MS);
     purge_spaces(x, now - GRACE_MS);
     purge_exchange(x, now);

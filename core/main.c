@@ -96,8 +96,8 @@ static void on_prepare(uv_prepare_t *handle)
     link_server_end_sessions(p->core.links);
     pauses_run(p->core.pauses);
     lanes_run(p->core.lanes);
-    events_flush(p->core.events);
     audit_flush(p->core.audit);
+    events_flush(p->core.events);
     link_server_flush(p->core.links);
     close_when_idle(p);
     if (finished(p))

@@ -78,9 +78,12 @@ bool pauses_hold(const struct pauses *p, const struct session *s, bool writes)
     return false;
 }
 
-bool pauses_any(const struct pauses *p)
+bool pauses_keep_keys(const struct pauses *p)
 {
-    return p && p->count > 0;
+    for (size_t i = 0; p && i < p->count; i++)
+        if (p->list[i].keyspace == COMMON)
+            return true;
+    return false;
 }
 
 bool pauses_hold_units(const struct session *s)

@@ -28,8 +28,8 @@ void pauses_stop(struct pauses *p);
 /* pauses_hold says whether a session's next command, or its units, must wait. NULL holds nothing. */
 bool pauses_hold(const struct pauses *p, const struct session *s, bool writes);
 
-/* pauses_any: some pause holds. While it does, no key is taken away because its time is over. */
-bool pauses_any(const struct pauses *p);
+/* pauses_keep_keys: everybody is paused, and so is the end of keys whose time is over. */
+bool pauses_keep_keys(const struct pauses *p);
 
 /* pauses_hold_units says so of the units of a session that is in no turn. */
 bool pauses_hold_units(const struct session *s);

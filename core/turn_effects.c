@@ -154,7 +154,8 @@ static void find_doubts(struct turn *t)
 /* Entries whose time is over and whose row does not say so yet: seen by a reader, they count as expired. */
 static void met_expired(struct turn *t)
 {
-    for (const struct entry *e = ws_first(t->ws); e && !pauses_any(t->core->pauses); e = e->next)
+    for (const struct entry *e = ws_first(t->ws); e && !pauses_keep_keys(t->core->pauses);
+         e = e->next)
         if (e->row && !e->dirty && e->expires_at > ENTRY_OVER && e->expires_at <= t->now_ms)
             core_count_expired(t->core, e->key, e->expires_at);
     expiry_look(t->core->expiry);

@@ -1,5 +1,8 @@
 """Redis's own tools and python3-redis work unmodified with a client certificate."""
 import os
+import pty
+import select
+import subprocess
 import threading
 import time
 
@@ -37,15 +40,51 @@ def test_redis_cli_scan_and_bigkeys(stack):
     assert 'Biggest string found "k49" has 50 bytes' in stack.cli("--bigkeys").replace("'", "").replace('""', '"')
 
 
+def test_redis_cli_on_a_terminal(stack):
+    """Its prompt asks COMMAND DOCS for hints, and shows pushes while it subscribes."""
+    shown, terminal = b"", pty.openpty()
+    cli = subprocess.Popen(stack.tool("redis-cli"), stdin=terminal[1], stdout=terminal[1], stderr=terminal[1],
+                           env={**os.environ, "TERM": "dumb", "HOME": "/nonexistent"}, start_new_session=True)
+    os.close(terminal[1])
+
+    def until(text):
+        nonlocal shown
+        end = time.monotonic() + 10
+        while text not in shown:
+            assert time.monotonic() < end, shown
+            if select.select([terminal[0]], [], [], 0.2)[0]:
+                shown += os.read(terminal[0], 4096)
+        shown = shown.split(text, 1)[1]
+    try:
+        for typed, reply in ((b"set k 'two words'", b"OK"), (b"get k", b'"two words"'), (b"hgetall k", b"strings only"),
+                             (b"help get", b"summary")):
+            os.write(terminal[0], typed + b"\r")
+            until(reply)
+        os.write(terminal[0], b"subscribe news\r")
+        until(b'1) "subscribe"')
+        with stack.client() as c:
+            assert c.publish("news", "hello") == 1
+        until(b'3) "hello"')
+    finally:
+        cli.kill()
+        cli.wait(10)
+        os.close(terminal[0])
+
+
+def test_redis_cli_latency(stack):
+    assert len(stack.cli("--latency", "-i", "1", "--raw").split()) >= 4  # min, max, average, samples
+
+
 @pytest.mark.parametrize("options", [("-P", "1"), ("-P", "16")], ids=["one at a time", "pipelined"])
 def test_redis_benchmark(stack, options):
-    bench = stack.benchmark("-t", "set,get,incr,mset", "-n", "5000", "-c", "50", "-d", "64", "-r", "1000", "--csv",
+    bench = stack.benchmark("-t", "ping,set,get,incr,mset",  # all that are about strings
+                            "-n", "5000", "-c", "50", "-d", "64", "-r", "1000", "--csv",
                             *options)
     out, err = bench.communicate(timeout=60)
     assert bench.returncode == 0, err
     assert "rror" not in out + err, out + err
     names = [line.split(",")[0].strip('"') for line in out.splitlines()[1:]]
-    assert [n.split()[0] for n in names] == ["SET", "GET", "INCR", "MSET"]
+    assert [n.split()[0] for n in names] == ["PING_INLINE", "PING_MBULK", "SET", "GET", "INCR", "MSET"]
     with stack.client() as c:
         assert c.get("counter:__rand_int__") is None and 0 < c.dbsize() < 4000
 

@@ -258,6 +258,23 @@ def test_nobody_hears_another(filled):
         admin.ask("CONFIG", "SET", "notify-keyspace-events", "")
 
 
+def test_the_slow_log_and_slow_keys_are_ones_own(filled):
+    with filled.raw("admin") as admin:
+        assert admin.ask("CONFIG", "SET", "slowlog-log-slower-than", "0") == "OK"
+    try:
+        for name in OWNERS:
+            with filled.raw(name) as c:
+                c.ask("GET", f"secret-of-{name}")
+        for name in OWNERS:
+            with filled.raw(name) as c:
+                text = flat(c.ask("SLOWLOG", "GET", "-1"))
+                assert f"secret-of-{name}" in text
+                assert not [other for other in OWNERS if other != name and f"secret-of-{other}" in text], text
+    finally:
+        with filled.raw("admin") as admin:
+            admin.ask("CONFIG", "SET", "slowlog-log-slower-than", "10000")
+
+
 def test_flushing_is_told_to_the_own_keyspace(filled):
     trackers = {name: filled.raw(name) for name in OWNERS}
     for name, raw in trackers.items():

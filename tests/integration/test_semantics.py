@@ -282,6 +282,26 @@ def test_scan_goes_on_at_another_core(new_stack):
     assert found == keys
 
 
+def test_scan_goes_on_after_a_restart(new_stack):
+    """What was there throughout is returned, though the core was killed between the pages and other keys came and went."""
+    stack = new_stack()
+    keys = {b"k%d" % n for n in range(300)}
+    found, cursor = set(), b"0"
+    with stack.raw(timeout=60) as r:
+        r.ask("MSET", *[x for k in keys for x in (k, "v")])
+        for page in range(100):
+            cursor, some = r.ask("SCAN", cursor, "COUNT", 37)
+            found |= set(some)
+            if cursor == b"0":
+                break
+            if page % 3 == 1:
+                stack.core.kill()
+                stack.core.start()
+                wait_until(lambda: r.ask("SET", f"other{page}", "v") == "OK", 15, "the core to serve again")
+            r.ask("DEL", f"other{page - 1}")
+    assert cursor == b"0" and keys <= found
+
+
 def test_random_key(stack):
     with stack.raw() as r:
         assert r.ask("RANDOMKEY") is None
