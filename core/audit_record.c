@@ -107,7 +107,7 @@ void record_list_begin(struct buf *out, const char *name)
 void record_list_text(struct buf *out, struct slice text)
 {
     const struct slice so_far = buf_slice(out);
-    if (so_far.p[so_far.len - 1] != '[')
+    if (so_far.len > 0 && so_far.p != NULL && so_far.p[so_far.len - 1] != '[')
         buf_append(out, ",", 1);
     put_string(out, text);
 }

@@ -295,8 +295,10 @@ bool pubsub_unsubscribe(struct pubsub *p, struct subscriber *s, enum pubsub_kind
 void pubsub_leave(struct pubsub *p, struct subscriber *s)
 {
     for (int kind = 0; kind < PUBSUB_KINDS; kind++)
-        while (s->first[kind])
-            drop(p, s->first[kind]);
+        for (struct subscription *x = s->first[kind], *next; x; x = next) {
+            next = x->own_next;
+            drop(p, x);
+        }
 }
 
 bool pubsub_oldest(const struct subscriber *s, enum pubsub_kind kind, struct slice *name)

@@ -31,8 +31,8 @@ struct slowlog *slowlog_new(size_t max)
 /* keep frees the oldest until no more than `most` are left. */
 static void keep(struct list *list, size_t most)
 {
-    while (list->count > most) {
-        struct slow_entry *e = list->oldest;
+    struct slow_entry *e;
+    while (list->count > most && (e = list->oldest)) {
         list->oldest = e->newer;
         if (list->oldest)
             list->oldest->next = NULL;

@@ -49,7 +49,7 @@ void turn_telemetry_applied(struct turn *t, const struct turn_mark *mark, bool s
 static uint16_t error_at(struct turn *t, size_t reply_at)
 {
     const struct slice replies = buf_slice(&t->replies);
-    if (reply_at >= replies.len || replies.p[reply_at] != '-')
+    if (replies.p == NULL || reply_at >= replies.len || replies.p[reply_at] != '-')
         return 0;
     return command_stats_code(telemetry_of(t)->commands,
                               (struct slice){ replies.p + reply_at, replies.len - reply_at });

@@ -186,7 +186,7 @@ enum err acl_words_merge(const struct slice *words, size_t count, struct acl_wor
 
 static bool needs_quotes(struct slice word)
 {
-    for (size_t i = 0; i < word.len; i++) {
+    for (size_t i = 0; word.p != NULL && i < word.len; i++) {
         if (word.p[i] <= ' ' || word.p[i] == 0x7f || word.p[i] == '"' || word.p[i] == '\'') {
             return true;
         }
@@ -201,7 +201,7 @@ void acl_word_write(struct buf *out, struct slice word)
         return;
     }
     buf_append(out, "\"", 1);
-    for (size_t i = 0; i < word.len; i++) {
+    for (size_t i = 0; word.p != NULL && i < word.len; i++) {
         const uint8_t c = word.p[i];
         if (c == '"' || c == '\\') {
             buf_printf(out, "\\%c", c);
