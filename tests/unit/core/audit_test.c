@@ -203,7 +203,7 @@ static void test_a_sessions_life(void **state)
     static const char *const rests[] = {
         "\"event\":\"denied\",%s,\"reason\":\"key\",\"command\":\"get\",\"db\":0,\"key\":\"k\"}\n",
         "\"event\":\"denied\",%s,\"reason\":\"command\",\"command\":\"keys\",\"db\":0}\n",
-        "\"event\":\"denied\",%s,\"reason\":\"auth\",\"db\":0,\"username\":\"bob\"}\n",
+        "\"event\":\"denied\",%s,\"reason\":\"auth\",\"db\":0}\n",
         "\"event\":\"acl\",%s,\"change\":\"setuser\",\"user\":\"cn:bob\"}\n",
     };
     for (size_t i = 0; i < ARRAY_SIZE(rests); i++) {
