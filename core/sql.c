@@ -66,10 +66,9 @@ const struct sql_row sql_rows[SQL_ID_COUNT] = {
                      "INSERT INTO cofre.writer (epoch, turn, seen_at) VALUES (1, 0, $1) RETURNING id, epoch, turn",
                      { PG_INT8 } },
 
-    /* Each write of another core makes one of these greater, and none of them smaller (cache.h). */
+    /* Added up in store.c: each write of another core makes a sum greater, and none smaller (cache.h). */
     [SQL_OTHERS] = { "others",
-                     "SELECT coalesce(sum(turn), 0)::bigint, count(*), coalesce(max(id), 0)"
-                     " FROM cofre.writer WHERE id <> ALL($1)",
+                     "SELECT id, turn FROM cofre.writer WHERE id <> ALL($1)",
                      { PG_INT8_ARRAY } },
 
     [SQL_LOAD] = { "load",

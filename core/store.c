@@ -234,7 +234,12 @@ void store_fence(struct store *s, const struct store_writer *writer, int64_t tur
 static bool on_others(void *arg, PGresult *r)
 {
     struct cache_others *out = arg;
-    *out = (struct cache_others){ pg_get_int(r, 0, 0), pg_get_int(r, 0, 1), pg_get_int(r, 0, 2) };
+    *out = (struct cache_others){ .count = PQntuples(r) };
+    for (int row = 0; row < PQntuples(r); row++) {
+        const int64_t id = pg_get_int(r, row, 0);
+        out->newest = id > out->newest ? id : out->newest;
+        out->turns += pg_get_int(r, row, 1);
+    }
     return false;
 }
 
