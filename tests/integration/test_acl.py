@@ -407,7 +407,7 @@ def test_save(guarded):
     stack.core.stop()
     stack.core.start()
     with stack.raw("admin") as admin:
-        assert admin.ask("ACL", "LIST") == before
+        assert admin.served().ask("ACL", "LIST") == before
 
 
 def test_names_without_a_kind_are_warned_about(guarded):
@@ -498,9 +498,9 @@ def test_a_session_keeps_its_rights_over_a_restart_of_the_core(guarded):
         stack.core.kill()
         stack.acl.put("user cn:worker on ~k +get keyspace=w")
         stack.core.start()
-        assert worker.ask("GET", "k") == b"w"
+        assert worker.served().ask("GET", "k") == b"w"
         assert worker.ask("SET", "k", "x") == "NOPERM User cn:worker has no permissions to run the 'set' command"
-        assert admin.ask("SELECT", "3") == "OK" and admin.ask("GET", "k") is None
+        assert admin.served().ask("SELECT", "3") == "OK" and admin.ask("GET", "k") is None
 
 
 def test_closing_is_seen_as_the_end(guarded):

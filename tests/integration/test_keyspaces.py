@@ -192,7 +192,7 @@ def test_two_cores_number_them_differently(stage, pg, certs):
             assert a.ask("GET", "k") == b"v"
             second.core.kill()
             second.core.start()
-            assert b.ask_all([["SET", "k", "x"], ["GET", "k"]]) == ["OK", b"x"]
+            assert b.served().ask_all([["SET", "k", "x"], ["GET", "k"]]) == ["OK", b"x"]
             assert a.ask("GET", "k") == b"x"
             assert other.ask("GET", "k") == b"two's"
             assert a.ask("FLUSHALL") == "OK"

@@ -3,6 +3,7 @@
 redis-py smooths over what several tests look at (Status against bulk, null kinds, a half request), so they use this.
 """
 import socket
+import time
 
 
 class Status(str):
@@ -66,6 +67,14 @@ class Raw:
         """ask_all pipelines the commands in one write and returns their replies."""
         self.send_bytes(b"".join(encode(*c) for c in commands))
         return [self.read() for _ in commands]
+
+    def served(self, timeout=15):
+        """served waits until the core answers: after its restart the gateway says TRYAGAIN until its link is back."""
+        until = time.monotonic() + timeout
+        while str(self.ask("PING")).startswith("TRYAGAIN"):
+            assert time.monotonic() < until, "the gateway found no core"
+            time.sleep(0.01)
+        return self
 
     def read(self):
         """read returns the next reply; raises Closed at the end and socket.timeout when nothing comes."""
