@@ -32,6 +32,7 @@ struct gateway {
     int *fds; /* [worker][listen] */
     struct sockaddr_storage *bound;
     unsigned ready_waited_ms;
+    size_t ended; /* workers that have drained */
 };
 
 static int bad_start(const struct load_error *why)
@@ -129,7 +130,14 @@ static void on_term(uv_signal_t *handle, int number)
     for (size_t i = 0; i < g->reload.worker_count; i++) {
         worker_drain(g->reload.workers[i]);
     }
-    uv_stop(&g->loop);
+}
+
+static void on_worker_ended(void *arg)
+{
+    struct gateway *g = arg;
+    if (++g->ended == g->reload.worker_count) {
+        uv_stop(&g->loop);
+    }
 }
 
 static void on_rotate(uv_timer_t *timer)
@@ -208,9 +216,11 @@ static void finish(struct gateway *g)
     for (size_t i = 0; i < g->reload.worker_count; i++) {
         worker_join(g->reload.workers[i]);
     }
+    worker_shared_close(&g->shared);
     uv_walk(&g->loop, close_handle, NULL);
     uv_run(&g->loop, UV_RUN_DEFAULT);
     uv_loop_close(&g->loop);
+    worker_shared_release(&g->shared);
     release(g);
     log_event(LOG_INFO, "stopped");
 }
@@ -219,16 +229,14 @@ int gateway_run(const struct gateway_options *o)
 {
     struct gateway g = { .options = o };
     struct load_error why;
-    g.shared.options = o;
     g.reload.options = o;
-    atomic_init(&g.shared.connections, 0);
-    atomic_init(&g.shared.linked, 0);
     if (prepare(&g, &why) != ERR_OK) {
         release(&g);
         return bad_start(&why);
     }
     tls_context_log(g.reload.current, "loaded");
     uv_loop_init(&g.loop);
+    worker_shared_init(&g.shared, o, &g.loop, on_worker_ended, &g);
     watch_signals(&g); /* before any client can be told of a thread that is not there yet */
     if (start_workers(&g, &why) != ERR_OK) {
         return bad_start(&why);

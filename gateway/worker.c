@@ -29,12 +29,11 @@ struct worker {
     unsigned number;
     uv_thread_t thread;
     uv_loop_t loop;
-    uv_async_t wake; /* another thread left a word in `next` or `drain` */
+    struct call_queue calls;
+    struct worker_call ended_call; /* tells the main loop that this worker has drained */
     uv_prepare_t before_poll;
     uv_timer_t tick;
     uv_timer_t drain_limit;
-    _Atomic(struct tls_context *) next;
-    atomic_bool drain;
     bool draining;
     bool ended;
     bool linked_once;
@@ -196,9 +195,12 @@ static void on_tick(uv_timer_t *timer)
 
 /* The end. */
 
-static void on_handle_closed(uv_handle_t *handle)
+/* A call goes back to the main loop, which takes answers as long as there are workers. */
+static void answer(struct worker_shared *shared, struct worker_call *c)
 {
-    (void)handle;
+    if (!call_queue_push(&shared->answers, &c->call)) {
+        abort();
+    }
 }
 
 static void end_when_empty(struct worker *w)
@@ -208,10 +210,11 @@ static void end_when_empty(struct worker *w)
     }
     w->ended = true;
     link_close(w->link);
-    uv_close((uv_handle_t *)&w->wake, on_handle_closed);
-    uv_close((uv_handle_t *)&w->before_poll, on_handle_closed);
-    uv_close((uv_handle_t *)&w->tick, on_handle_closed);
-    uv_close((uv_handle_t *)&w->drain_limit, on_handle_closed);
+    call_queue_close(&w->calls);
+    uv_close((uv_handle_t *)&w->before_poll, NULL);
+    uv_close((uv_handle_t *)&w->tick, NULL);
+    uv_close((uv_handle_t *)&w->drain_limit, NULL);
+    answer(w->shared, &w->ended_call);
 }
 
 static void on_drain_limit(uv_timer_t *timer)
@@ -227,8 +230,12 @@ static void on_drain_limit(uv_timer_t *timer)
     }
 }
 
-static void begin_drain(struct worker *w)
+static void begin_drain(struct worker *w, struct worker_call *call)
 {
+    (void)call;
+    if (w->draining) {
+        return;
+    }
     w->draining = true;
     for (size_t i = 0; i < w->listener_count; i++) {
         listener_close(w->listeners[i]);
@@ -244,17 +251,90 @@ static void begin_drain(struct worker *w)
     end_when_empty(w);
 }
 
-static void on_wake(uv_async_t *handle)
+/* Calls. */
+
+static void run_call(void *arg, struct call *call)
 {
-    struct worker *w = handle->data;
-    struct tls_context *next = atomic_exchange(&w->next, NULL);
-    if (next != NULL) {
-        tls_engine_use(w->tls, next);
-        tls_context_unref(next);
+    struct worker *w = arg;
+    struct worker_call *c = container_of(call, struct worker_call, call);
+    c->run(w, c);
+    answer(w->shared, c);
+}
+
+static void take_answer(void *arg, struct call *call)
+{
+    struct worker_call *c = container_of(call, struct worker_call, call);
+    (void)arg;
+    c->done(c);
+}
+
+static void on_ended_call(struct worker_call *c)
+{
+    struct worker *w = container_of(c, struct worker, ended_call);
+    w->shared->on_ended(w->shared->arg);
+}
+
+void worker_shared_init(struct worker_shared *shared, const struct gateway_options *options,
+                        uv_loop_t *main_loop, void (*on_ended)(void *arg), void *arg)
+{
+    *shared = (struct worker_shared){ .options = options, .on_ended = on_ended, .arg = arg };
+    atomic_init(&shared->connections, 0);
+    atomic_init(&shared->linked, 0);
+    call_queue_init(&shared->answers, main_loop, take_answer, shared);
+}
+
+void worker_shared_close(struct worker_shared *shared)
+{
+    call_queue_close(&shared->answers);
+}
+
+void worker_shared_release(struct worker_shared *shared)
+{
+    call_queue_release(&shared->answers);
+}
+
+void worker_call(struct worker *w, struct worker_call *c)
+{
+    if (!call_queue_push(&w->calls, &c->call)) {
+        answer(w->shared, c);
     }
-    if (atomic_load(&w->drain) && !w->draining) {
-        begin_drain(w);
-    }
+}
+
+struct swap {
+    struct worker_call call;
+    struct tls_context *context;
+};
+
+static void run_swap(struct worker *w, struct worker_call *c)
+{
+    tls_engine_use(w->tls, container_of(c, struct swap, call)->context);
+}
+
+static void done_swap(struct worker_call *c)
+{
+    struct swap *s = container_of(c, struct swap, call);
+    tls_context_unref(s->context);
+    free(s);
+}
+
+void worker_swap(struct worker *w, struct tls_context *context)
+{
+    struct swap *s = mem_alloc(sizeof(*s));
+    *s = (struct swap){ .call = { .run = run_swap, .done = done_swap },
+                        .context = tls_context_ref(context) };
+    worker_call(w, &s->call);
+}
+
+static void done_drain(struct worker_call *c)
+{
+    free(c);
+}
+
+void worker_drain(struct worker *w)
+{
+    struct worker_call *c = mem_alloc(sizeof(*c));
+    *c = (struct worker_call){ .run = begin_drain, .done = done_drain };
+    worker_call(w, c);
 }
 
 /* The thread. */
@@ -268,11 +348,10 @@ static void run(void *arg)
 static void init_handles(struct worker *w)
 {
     uv_loop_init(&w->loop);
-    uv_async_init(&w->loop, &w->wake, on_wake);
+    call_queue_init(&w->calls, &w->loop, run_call, w);
     uv_prepare_init(&w->loop, &w->before_poll);
     uv_timer_init(&w->loop, &w->tick);
     uv_timer_init(&w->loop, &w->drain_limit);
-    w->wake.data = w;
     w->before_poll.data = w;
     w->tick.data = w;
     w->drain_limit.data = w;
@@ -308,8 +387,7 @@ enum err worker_start(struct worker_shared *shared, unsigned number, const int *
     w->number = number;
     set_constants(w);
     w->refusals_left = REFUSALS_LOGGED;
-    atomic_init(&w->next, NULL);
-    atomic_init(&w->drain, false);
+    w->ended_call.done = on_ended_call;
     init_handles(w);
     w->conns = conn_table_new();
     w->batch = reply_batch_new();
@@ -327,24 +405,11 @@ enum err worker_start(struct worker_shared *shared, unsigned number, const int *
     return ERR_OK;
 }
 
-void worker_swap(struct worker *w, struct tls_context *context)
-{
-    /* A context that the worker did not come to take is no longer wanted. */
-    tls_context_unref(atomic_exchange(&w->next, tls_context_ref(context)));
-    uv_async_send(&w->wake);
-}
-
-void worker_drain(struct worker *w)
-{
-    atomic_store(&w->drain, true);
-    uv_async_send(&w->wake);
-}
-
 void worker_join(struct worker *w)
 {
     uv_thread_join(&w->thread);
     uv_loop_close(&w->loop);
-    tls_context_unref(atomic_load(&w->next));
+    call_queue_release(&w->calls);
     tls_engine_free(w->tls);
     request_parser_release(&w->parser);
     conn_table_free(w->conns);

@@ -1,6 +1,7 @@
 /*
  * worker: one thread with its loop, its listeners, its link and its connections. Workers share
- * nothing that is written, but the count of connections and the references of the TLS context.
+ * nothing that is written, but the count of connections, the references of the TLS context, and the
+ * queues of calls.
  */
 #ifndef COFRE_GATEWAY_WORKER_H
 #define COFRE_GATEWAY_WORKER_H
@@ -9,6 +10,7 @@
 #include <sys/socket.h>
 #include <uv.h>
 
+#include "call_queue.h"
 #include "link.h"
 #include "metrics.h"
 #include "options.h"
@@ -19,12 +21,25 @@ struct worker;
 struct conn;
 struct reply_batch;
 
-/* What all workers have in common. */
+/* What all workers have in common; the main loop's. */
 struct worker_shared {
     const struct gateway_options *options;
-    atomic_long connections; /* in all workers, against --max-connections */
-    atomic_uint linked;      /* workers whose link came up at least once */
+    atomic_long connections;     /* in all workers, against --max-connections */
+    atomic_uint linked;          /* workers whose link came up at least once */
+    struct call_queue answers;   /* calls that workers are done with */
+    void (*on_ended)(void *arg); /* a worker has drained; on the main loop */
+    void *arg;
 };
+
+void worker_shared_init(struct worker_shared *shared, const struct gateway_options *options,
+                        uv_loop_t *main_loop, void (*on_ended)(void *arg), void *arg);
+
+/*
+ * worker_shared_close calls back for what workers left; after the last worker_join. The loop must run once
+ * more before worker_shared_release.
+ */
+void worker_shared_close(struct worker_shared *shared);
+void worker_shared_release(struct worker_shared *shared);
 
 /*
  * worker_start makes a thread that accepts on `listen_fds` (taken over) under `context` (a reference
@@ -34,10 +49,24 @@ MUST_CHECK enum err worker_start(struct worker_shared *shared, unsigned number,
                                  const int *listen_fds, size_t listen_count,
                                  struct tls_context *context, struct worker **out);
 
-/* worker_swap hands a new TLS context over. Any thread; wait-free. */
+/*
+ * A call is how the main thread speaks to a worker: embedded in whatever it works on.
+ * run    on the worker's thread, with all that is the worker's; not called once the worker has ended
+ * done   on the main loop, always and once; the call is its to free
+ */
+struct worker_call {
+    struct call call;
+    void (*run)(struct worker *w, struct worker_call *c);
+    void (*done)(struct worker_call *c);
+};
+
+/* worker_call has the call run by the worker. From the main thread; calls run in order. */
+void worker_call(struct worker *w, struct worker_call *c);
+
+/* worker_swap hands a new TLS context over (a reference is taken). */
 void worker_swap(struct worker *w, struct tls_context *context);
 
-/* worker_drain stops accepting, finishes what was accepted, and ends the thread. Any thread. */
+/* worker_drain stops accepting, finishes what was accepted, and ends the thread: then on_ended comes. */
 void worker_drain(struct worker *w);
 
 /* worker_join waits for the end and frees the worker. */

@@ -1,8 +1,10 @@
 /*
- * queues_test: replies of one batch stay in order per connection; long requests take turns.
+ * queues_test: replies of one batch stay in order per connection; long requests take turns; calls between
+ * threads come once and in order, and none is lost when the queue closes.
  */
 #include "test.h"
 
+#include "call_queue.h"
 #include "part_queue.h"
 #include "reply_batch.h"
 
@@ -62,11 +64,76 @@ static void test_parts_take_turns(void **state)
     part_queue_free(q);
 }
 
+enum { CALLS = 1000, PUSHERS = 2 };
+
+struct numbered {
+    struct call call;
+    int pusher;
+    int number;
+};
+
+struct calls {
+    struct call_queue queue;
+    struct numbered made[PUSHERS][CALLS];
+    int next[PUSHERS];
+    int taken;
+    int refused[PUSHERS];
+};
+
+struct pusher {
+    struct calls *all;
+    int number;
+};
+
+static void take_call(void *arg, struct call *c)
+{
+    struct calls *all = arg;
+    struct numbered *n = container_of(c, struct numbered, call);
+    assert_int_equal(n->number, all->next[n->pusher]++);
+    all->taken++;
+    if (all->taken == PUSHERS * CALLS / 2) {
+        call_queue_close(&all->queue);
+    }
+}
+
+static void push_calls(void *arg)
+{
+    const struct pusher *p = arg;
+    for (int i = 0; i < CALLS; i++) {
+        struct numbered *n = &p->all->made[p->number][i];
+        *n = (struct numbered){ .pusher = p->number, .number = i };
+        p->all->refused[p->number] += !call_queue_push(&p->all->queue, &n->call);
+    }
+}
+
+static void test_calls_between_threads(void **state)
+{
+    static struct calls all;
+    struct pusher pushers[PUSHERS];
+    uv_thread_t threads[PUSHERS];
+    uv_loop_t loop;
+    (void)state;
+    uv_loop_init(&loop);
+    call_queue_init(&all.queue, &loop, take_call, &all);
+    for (int i = 0; i < PUSHERS; i++) {
+        pushers[i] = (struct pusher){ &all, i };
+        uv_thread_create(&threads[i], push_calls, &pushers[i]);
+    }
+    uv_run(&loop, UV_RUN_DEFAULT); /* until it has closed itself */
+    for (int i = 0; i < PUSHERS; i++) {
+        uv_thread_join(&threads[i]);
+    }
+    assert_int_equal(all.taken + all.refused[0] + all.refused[1], PUSHERS * CALLS);
+    call_queue_release(&all.queue);
+    assert_int_equal(uv_loop_close(&loop), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_batch_chains_by_connection),
         cmocka_unit_test(test_parts_take_turns),
+        cmocka_unit_test(test_calls_between_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
