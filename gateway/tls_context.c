@@ -189,6 +189,9 @@ enum err tls_context_load(const struct gateway_options *options, struct ticket_k
         return err;
     }
     c->generation = next_generation(c, previous);
+    if (previous != NULL) {
+        tls_trust_remember(c->trust, previous->trust);
+    }
     *out = c;
     return ERR_OK;
 }
