@@ -7,14 +7,15 @@
 
 #include <openssl/pool.h>
 
+#include "material.h"
 #include "peer.h"
-#include "pem.h"
 #include "refusal.h"
 
 struct tls_trust;
 
-MUST_CHECK enum err tls_trust_load(const struct gateway_options *o, struct tls_trust **out,
-                                   struct load_error *why);
+/* tls_trust_load builds one from what was read, which it does not keep; of the options only --crl-expired. */
+MUST_CHECK enum err tls_trust_load(const struct gateway_options *o, const struct material *m,
+                                   struct tls_trust **out, struct load_error *why);
 void tls_trust_free(struct tls_trust *t);
 
 /* tls_trust_same says whether two sets were made from the same bytes. */
