@@ -1,6 +1,6 @@
 /*
- * gateway: starts the workers and waits for signals in a loop of its own: SIGHUP loads files again,
- * SIGTERM and SIGINT drain. It touches no client.
+ * gateway: starts the workers and waits for signals in a loop of its own: SIGHUP loads files again (SIGUSR1
+ * whatever sessions that cuts), SIGTERM and SIGINT drain. It touches no client.
  */
 #include "gateway.h"
 
@@ -26,7 +26,7 @@ struct gateway {
     struct worker_shared shared;
     struct reload reload;
     uv_loop_t loop;
-    uv_signal_t signals[3];
+    uv_signal_t signals[4];
     uv_timer_t rotate;
     uv_timer_t ready;
     int *fds; /* [worker][listen] */
@@ -130,8 +130,7 @@ static enum err start_workers(struct gateway *g, struct load_error *why)
 static void on_hup(uv_signal_t *handle, int number)
 {
     struct gateway *g = handle->data;
-    (void)number;
-    reload_now(&g->reload);
+    reload_now(&g->reload, number == SIGUSR1);
 }
 
 static void on_term(uv_signal_t *handle, int number)
@@ -188,7 +187,9 @@ static void watch_signals(struct gateway *g)
     static const struct {
         int number;
         uv_signal_cb call;
-    } watched[] = { { SIGHUP, on_hup }, { SIGTERM, on_term }, { SIGINT, on_term } };
+    } watched[] = {
+        { SIGHUP, on_hup }, { SIGUSR1, on_hup }, { SIGTERM, on_term }, { SIGINT, on_term }
+    };
     for (size_t i = 0; i < ARRAY_SIZE(watched); i++) {
         uv_signal_init(&g->loop, &g->signals[i]);
         g->signals[i].data = g;
@@ -225,6 +226,7 @@ static void release(struct gateway *g)
 
 static void finish(struct gateway *g)
 {
+    reload_close(&g->reload);
     for (size_t i = 0; i < g->reload.worker_count; i++) {
         worker_join(g->reload.workers[i]);
     }
