@@ -1,6 +1,6 @@
 """Trust changes while connections live: who is not trusted any more is closed at once and told so, nobody else is;
 tickets, revocation lists, and what the log says of those who are refused."""
-import contextlib
+import itertools
 import re
 import signal
 import socket
@@ -91,35 +91,43 @@ def lines(stack, pattern):
     return re.findall(pattern, stack.gateway.since_start())
 
 
-@pytest.fixture
-def two_cas(stage, certs):
-    """Two CAs of this test alone, the second with an intermediate."""
+@pytest.fixture(scope="module")
+def two_cas(stage):
+    """Two CAs of these tests alone, the second with an intermediate. Who is to lose trust is made by `leaver`."""
     ours = Certificates(stage.folder("ours") / "certs")
     theirs = Certificates(stage.folder("theirs") / "certs")
     theirs.run("ca", "root", "--pathlen", "1")
     theirs.run("ca", "middle", "--issuer", "root")
     theirs.run("client", "deep", "--issuer", "middle")
-    for one in (ours, theirs):
-        one.run("crl")
+    ours.run("self-signed", "pinned", "--p256")
+    ours.run("crl")
+    for issuer in ("ca", "root", "middle"):
+        theirs.run("crl", "--issuer", issuer)
     return ours, theirs
+
+
+numbers = itertools.count(1)
+
+
+def leaver(certs):
+    """leaver returns the name of a new client, to be revoked."""
+    name = f"bob{next(numbers)}"
+    certs.client(name)
+    return name
 
 
 @pytest.fixture
 def trusting(new_stack, two_cas):
-    """A stack of two workers that trusts both CAs, the deep one's root, a pin, and has lists of all."""
-    ours, theirs = two_cas
-    ours.run("self-signed", "pinned", "--p256")
-    stack = new_stack(certs=ours, gateway_options=["--workers", "2"])
-    for issuer in ("root", "middle"):
-        theirs.run("crl", "--issuer", issuer)
-    crls = [ours.directory / "ca.crl"] + [theirs.directory / f"{n}.crl" for n in ("ca", "root", "middle")]
-    stack.gateway.stop()
-    stack.gateway.argv += ["--client-pin", str(put(stack, "pins.crt", ours.pair("pinned").cert)),
-                           "--crl", str(put(stack, "all.crl", *crls))]
-    put(stack, "ca.crt", ours.ca, theirs.ca, theirs.pair("root").cert)
-    stack.gateway.start()
-    wait_until(stack.alive, 15, "the gateway to serve")
-    return stack, ours, theirs
+    """trusting(cas, crls, pins, *options) starts a stack of two workers that trusts so."""
+    def start(cas=None, crls=None, pins=(), options=()):
+        stack = new_stack(certs=two_cas[0], gateway_options=["--workers", "2", *options], begin=False)
+        put(stack, "ca.crt", *cas or [two_cas[0].ca])
+        if pins:
+            stack.gateway.argv += ["--client-pin", str(put(stack, "pins.crt", *pins))]
+        for n, parts in enumerate(crls if crls is not None else [[two_cas[0].directory / "ca.crl"]]):
+            stack.gateway.argv += ["--crl", str(put(stack, f"{n}.crl", *parts))]
+        return stack.start()
+    return start
 
 
 def revoke(certs, name, issuer="ca"):
@@ -136,29 +144,31 @@ CHANGES = {
 }
 
 
-def change(stack, ours, theirs, what):
-    crls = [ours.directory / "ca.crl"] + [theirs.directory / f"{n}.crl" for n in ("ca", "root", "middle")]
-    if what == "a serial is revoked":
-        revoke(ours, "bob")
-    elif what == "an intermediate is revoked":
-        revoke(theirs, "middle", "root")
-    elif what == "a CA is removed":
-        put(stack, "ca.crt", ours.ca, theirs.pair("root").cert)
-    elif what == "a root is removed":
-        put(stack, "ca.crt", ours.ca, theirs.ca)
-    else:
-        put(stack, "pins.crt", ours.server.cert)
-    put(stack, "all.crl", *crls)
-
-
 @pytest.mark.parametrize("what", CHANGES)
-def test_who_is_not_trusted_any_more_is_closed(trusting, what):
-    stack, ours, theirs = trusting
+def test_who_is_not_trusted_any_more_is_closed(trusting, two_cas, what):
+    ours, theirs = two_cas
+    root, bob = theirs.pair("root").cert, leaver(ours)
+    crls = [ours.directory / "ca.crl"] + [theirs.directory / f"{n}.crl" for n in ("ca", "root", "middle")]
+    bad_middle = theirs.directory / "bad-middle.crl"
+    if not bad_middle.exists():
+        good = (theirs.directory / "root.crl").read_bytes()
+        revoke(theirs, "middle", "root")
+        (theirs.directory / "root.crl").rename(bad_middle)
+        (theirs.directory / "root.crl").write_bytes(good)
+    stack = trusting([ours.ca, theirs.ca, root], [crls], [ours.pair("pinned").cert])
     loser, alert, reason = CHANGES[what]
-    pairs = {"alice": ours.client("alice"), "bob": ours.client("bob"), "pinned": ours.pair("pinned"),
+    pairs = {"alice": ours.client("alice"), "bob": ours.pair(bob), "pinned": ours.pair("pinned"),
              "stranger": theirs.client("stranger"), "deep": theirs.pair("deep")}
     held = {name: Held(stack, pair, EVERY_WORKER if name == loser else 4) for name, pair in pairs.items()}
-    change(stack, ours, theirs, what)
+    if what == "a serial is revoked":
+        revoke(ours, bob)
+        put(stack, "0.crl", *crls)
+    elif what == "an intermediate is revoked":
+        put(stack, "0.crl", *crls, bad_middle)
+    elif what == "a pin is removed":
+        put(stack, "pins.crt", ours.server.cert)
+    else:
+        put(stack, "ca.crt", ours.ca, root if loser == "stranger" else theirs.ca)
     began = time.monotonic()
     reload(stack)
     assert held[loser].ends() == {alert}
@@ -168,17 +178,17 @@ def test_who_is_not_trusted_any_more_is_closed(trusting, what):
     told = lines(stack, rf"session closed: its certificate is not trusted any more reason=\"{reason}[^\n]*")
     assert len(told) == EVERY_WORKER, stack.gateway.since_start()
     assert all(re.search(r"session=\d+ peer=127.0.0.1:\d+ identity=cn:\w+ serial=[0-9a-f]+", t) for t in told)
-    assert come_in(stack, pairs[loser]) in (alert, UNKNOWN_CA)
+    assert come_in(stack, pairs[loser]) == alert
     assert all(come_in(stack, pair) == "PONG" for name, pair in pairs.items() if name != loser)
     for each in held.values():
         each.close()
 
 
-def test_a_ca_renewed_under_its_key_keeps_its_sessions(new_stack, two_cas):
+def test_a_ca_renewed_under_its_key_keeps_its_sessions(trusting, two_cas):
     ours, _ = two_cas
-    stack = new_stack(certs=ours, gateway_options=["--workers", "2"])
+    stack = trusting()
     held = Held(stack, ours.client("alice"))
-    renewed = ours.directory / "renewed.crt"
+    renewed = ours.directory / "renewed.pem"
     openssl("x509", "-in", ours.ca, "-signkey", ours.pair("ca").key, "-days", "99", "-set_serial", "77", "-out", renewed)
     put(stack, "ca.crt", renewed)
     reload(stack)
@@ -188,22 +198,18 @@ def test_a_ca_renewed_under_its_key_keeps_its_sessions(new_stack, two_cas):
 
 
 @VERSIONS
-def test_a_handshake_that_began_before_the_change(new_stack, two_cas, version):
+def test_a_handshake_that_began_before_the_change(trusting, two_cas, version):
     """Its context is the old one's, but at its end it is judged by the new."""
     ours, _ = two_cas
-    stack = new_stack(certs=ours)
-    ours.client("bob")
-    stack.gateway.stop()
-    stack.gateway.argv += ["--crl", str(put(stack, "ca.crl", ours.directory / "ca.crl"))]
-    stack.gateway.start()
-    half = {name: HalfHandshake(stack, context_of(stack, ours.client(name), version)) for name in ("alice", "bob")}
-    revoke(ours, "bob")
-    put(stack, "ca.crl", ours.directory / "ca.crl")
+    stack, bob = trusting(), leaver(ours)
+    half = {name: HalfHandshake(stack, context_of(stack, ours.client(name), version)) for name in ("alice", bob)}
+    revoke(ours, bob)
+    put(stack, "0.crl", ours.directory / "ca.crl")
     reload(stack)
     stack.gateway.logged("reloaded")
     assert half["alice"].finish() == "PONG"
-    assert half["bob"].finish() == REVOKED
-    stack.gateway.logged(r'client refused .*reason="revoked on .*subject=cn:bob')
+    assert half[bob].finish() == REVOKED
+    stack.gateway.logged(rf'client refused .*reason="revoked on .*subject=cn:{bob}')
 
 
 class HalfHandshake:
@@ -213,49 +219,44 @@ class HalfHandshake:
         self.plain = socket.create_connection(("127.0.0.1", stack.port), timeout=10)
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = context.wrap_bio(self.incoming, self.outgoing, server_hostname="localhost")
-        with contextlib.suppress(ssl.SSLWantReadError):
-            self.tls.do_handshake()
+        assert not self.tried(self.tls.do_handshake)
         self.flush()
-        while not self.outgoing.pending:
-            self.step(self.tls.do_handshake)
+        while not self.outgoing.pending:  # the answer to the server's messages lies there, and is held back
+            self.incoming.write(self.plain.recv(1 << 16))
+            self.tried(self.tls.do_handshake)
 
     def flush(self):
         if self.outgoing.pending:
             self.plain.sendall(self.outgoing.read())
 
-    def step(self, call, *args):
-        """step calls once, with more bytes from the gateway if it needs them."""
+    @staticmethod
+    def tried(call, *args):
+        """tried returns what the call does, in a list; an empty one when it needs more bytes."""
         try:
-            return call(*args)
+            return [call(*args)]
         except ssl.SSLWantReadError:
+            return []
+
+    def until_done(self, call, *args):
+        while not (result := self.tried(call, *args)):
+            self.flush()
             data = self.plain.recv(1 << 16)
-            if not data:
-                raise ssl.SSLEOFError("the end") from None
+            assert data, "the end came without an alert"
             self.incoming.write(data)
-            return None
+        self.flush()
+        return result[0]
 
     def finish(self):
         """finish goes on, and returns PONG or the alert's number."""
         try:
             self.flush()
-            while self.tls.version() is None or self.step(self.tls.do_handshake, *()) is not None or not self.done():
-                self.flush()
-            self.tls.write(b"PING\r\n")
-            self.flush()
-            while not (reply := self.step(self.tls.read, 100)):
-                pass
-            return reply.decode().strip("+\r\n")
+            self.until_done(self.tls.do_handshake)
+            self.until_done(self.tls.write, b"PING\r\n")
+            return self.until_done(self.tls.read, 100).decode().strip("+\r\n")
         except ssl.SSLError as e:
             return alert_in(e)
         finally:
             self.plain.close()
-
-    def done(self):
-        try:
-            self.tls.do_handshake()
-            return True
-        except ssl.SSLWantReadError:
-            return False
 
 
 def expires(pair):
@@ -263,14 +264,11 @@ def expires(pair):
     return ssl.cert_time_to_seconds(text)
 
 
-def test_sessions_end_with_the_first_certificate_of_their_chain(new_stack, two_cas):
+def test_sessions_end_with_the_first_certificate_of_their_chain(trusting, two_cas):
     ours, theirs = two_cas
-    stack = new_stack(certs=ours)
-    put(stack, "ca.crt", ours.ca, theirs.pair("root").cert)
-    reload(stack)
-    stack.gateway.logged("reloaded")
-    ours.run("client", "short", "--not-after", "+4 seconds")
-    theirs.run("ca", "fleeting", "--issuer", "root", "--not-after", "+4 seconds")
+    stack = trusting([ours.ca, theirs.pair("root").cert])
+    ours.run("client", "short", "--not-after", "+3 seconds")
+    theirs.run("ca", "fleeting", "--issuer", "root", "--not-after", "+3 seconds")
     theirs.run("client", "below", "--issuer", "fleeting")
     cases = {"short": (ours.pair("short"), expires(ours.pair("short")), "it expired on"),
              "below": (theirs.pair("below"), expires(theirs.pair("fleeting")), "its issuer's certificate expired on")}
@@ -285,30 +283,28 @@ def test_sessions_end_with_the_first_certificate_of_their_chain(new_stack, two_c
     assert alice.live()
 
 
-def test_a_reload_that_would_cut_too_many(new_stack, two_cas):
+def test_a_reload_that_would_cut_too_many(trusting, two_cas):
     ours, _ = two_cas
-    stack = new_stack(certs=ours, gateway_options=["--workers", "2", "--max-evict", "50"])
-    stack.gateway.stop()
-    stack.gateway.argv += ["--crl", str(put(stack, "ca.crl", ours.directory / "ca.crl"))]
-    stack.gateway.start()
-    held = {name: Held(stack, ours.client(name), count) for name, count in (("alice", 4), ("bob", 8))}
-    revoke(ours, "bob")
-    put(stack, "ca.crl", ours.directory / "ca.crl")
+    stack, bob, carol = trusting(options=["--max-evict", "50"]), leaver(ours), leaver(ours)
+    held = {name: Held(stack, ours.client(name), count) for name, count in ((carol, 4), (bob, 8))}
+    revoke(ours, bob)
+    put(stack, "0.crl", ours.directory / "ca.crl")
     reload(stack)
-    stack.gateway.logged(r"error cofre-gateway: reload refused.*--max-evict.*SIGUSR1.* sessions=12 cut=8 max_evict_percent=50")
-    assert held["bob"].live() and held["alice"].live() and come_in(stack, ours.pair("bob")) == "PONG"
+    stack.gateway.logged(r"error cofre-gateway: reload refused.*--max-evict.*SIGUSR1.* "
+                         "sessions=12 cut=8 max_evict_percent=50")
+    assert held[bob].live() and held[carol].live() and come_in(stack, ours.pair(bob)) == "PONG"
 
     reload(stack, signal.SIGUSR1)
-    assert held["bob"].ends() == {REVOKED} and held["alice"].live()
+    assert held[bob].ends() == {REVOKED} and held[carol].live()
     stack.gateway.logged("as forced sessions=12 cut=8")
-    assert come_in(stack, ours.pair("bob")) == REVOKED
+    assert come_in(stack, ours.pair(bob)) == REVOKED
 
     # And one that cuts few enough needs no force.
-    revoke(ours, "alice")
-    carol = Held(stack, ours.client("carol"), 4)
-    put(stack, "ca.crl", ours.directory / "ca.crl")
+    alice = Held(stack, ours.client("alice"), 4)
+    revoke(ours, carol)
+    put(stack, "0.crl", ours.directory / "ca.crl")
     reload(stack)
-    assert held["alice"].ends() == {REVOKED} and carol.live()
+    assert held[carol].ends() == {REVOKED} and alice.live()
     stack.gateway.logged("closing sessions sessions=8 cut=4")
 
 
@@ -327,22 +323,14 @@ def all_resume(stack, context, session):
     return {resume(stack, context, session)[0] for _ in range(EVERY_WORKER)}
 
 
-def with_list(new_stack, ours, *options):
-    stack = new_stack(certs=ours, gateway_options=["--workers", "2"])
-    stack.gateway.stop()
-    stack.gateway.argv += ["--crl", str(put(stack, "ca.crl", ours.directory / "ca.crl")), *options]
-    stack.gateway.start()
-    wait_until(stack.alive, 15, "the gateway to serve")
-    return stack
-
-
 @VERSIONS
-def test_tickets(new_stack, two_cas, version):
+def test_tickets(trusting, two_cas, version):
     """They outlive a renewal of the server's certificate, and no change of trust; on every worker."""
     ours, theirs = two_cas
-    stack = with_list(new_stack, ours)
-    ours.run("server", "renewed", "localhost")
-    contexts = {name: context_of(stack, ours.client(name), version) for name in ("alice", "bob")}
+    stack, bob = trusting(), leaver(ours)
+    if not ours.pair("renewed").cert.exists():
+        ours.run("server", "renewed", "localhost")
+    contexts = {name: context_of(stack, ours.client(name), version) for name in ("alice", bob)}
 
     def issued():
         return {name: resume(stack, context, None)[1] for name, context in contexts.items()}
@@ -353,18 +341,18 @@ def test_tickets(new_stack, two_cas, version):
 
     before = issued()
     assert all_resume(stack, contexts["alice"], before["alice"]) == {True}
-    assert all_resume(stack, contexts["bob"], before["bob"]) == {True}
+    assert all_resume(stack, contexts[bob], before[bob]) == {True}
 
     stack.gateway.install(ours.pair("renewed"))
     reloaded(1)
     assert all_resume(stack, contexts["alice"], before["alice"]) == {True}
 
-    revoke(ours, "bob")
-    put(stack, "ca.crl", ours.directory / "ca.crl")
+    revoke(ours, bob)
+    put(stack, "0.crl", ours.directory / "ca.crl")
     reloaded(2)
     assert all_resume(stack, contexts["alice"], before["alice"]) == {False}, "a full handshake instead"
     for _ in range(EVERY_WORKER):
-        assert come_in(stack, None, context=contexts["bob"], session=before["bob"]) == REVOKED
+        assert come_in(stack, None, context=contexts[bob], session=before[bob]) == REVOKED
 
     # A change of trust that has nothing to do with this client does the same: another CA comes, and goes.
     after = resume(stack, contexts["alice"], None)[1]
@@ -396,87 +384,73 @@ def figures(stack):
     return {k: int(v) for k, v in re.findall(r"^gateway_(\w+):(\d+)\r$", text, re.M)}
 
 
-def test_every_serial_of_every_list_counts(new_stack, two_cas):
+def test_every_serial_of_every_list_counts(trusting, two_cas):
     """Two files; one with the lists of two issuers, the other with an older list of one of them."""
     ours, theirs = two_cas
-    for name in ("first", "second"):
-        ours.client(name)
-    theirs.client("third")
-    revoke(ours, "first")
+    first, second, third = leaver(ours), leaver(ours), leaver(theirs)
+    revoke(ours, first)
     old = ours.directory / "old.crl"
     old.write_bytes((ours.directory / "ca.crl").read_bytes())
-    ours.run("crl")
-    revoke(ours, "second")
-    revoke(theirs, "third")
-    stack = new_stack(certs=ours)
-    stack.gateway.stop()
-    put(stack, "ca.crt", ours.ca, theirs.ca)
-    stack.gateway.argv += ["--crl", str(put(stack, "old.crl", old)), "--crl",
-                           str(put(stack, "both.crl", ours.directory / "ca.crl", theirs.directory / "ca.crl"))]
-    stack.gateway.start()
-    for pair in (ours.pair("first"), ours.pair("second"), theirs.pair("third")):
+    revoke(ours, second)
+    revoke(theirs, third)
+    stack = trusting([ours.ca, theirs.ca], [[old], [ours.directory / "ca.crl", theirs.directory / "ca.crl"]])
+    for pair in (ours.pair(first), ours.pair(second), theirs.pair(third)):
         assert come_in(stack, pair) == REVOKED
-    assert come_in(stack, theirs.client("fourth")) == "PONG" == come_in(stack, ours.client("alice"))
-    stack.gateway.logged("revoked=3")
+    assert come_in(stack, theirs.client("stranger")) == "PONG" == come_in(stack, ours.client("alice"))
 
 
 @pytest.mark.parametrize("policy", ["warn", "reject"])
-def test_a_list_that_runs_out(new_stack, two_cas, policy):
+def test_a_list_that_runs_out(trusting, two_cas, policy):
     ours, theirs = two_cas
-    theirs.client("stranger")
-    stack = new_stack(certs=ours, gateway_options=["--workers", "2"])
-    stack.gateway.stop()
-    put(stack, "ca.crt", ours.ca, theirs.ca)
-    end = time.time() + 4
-    short = revocation_list(ours, "short.crl", 4)
-    stack.gateway.argv += ["--crl", str(put(stack, "lists.crl", short, theirs.directory / "ca.crl")),
-                           "--crl-expired", policy]
-    stack.gateway.start()
-    context = context_of(stack, ours.client("alice"))
+    alice, stranger = ours.client("alice"), theirs.client("stranger")
+    end = time.time() + 3
+    stack = trusting([ours.ca, theirs.ca], [[revocation_list(ours, "short.crl", 3), theirs.directory / "ca.crl"]],
+                     options=["--crl-expired", policy])
+    context = context_of(stack, alice)
     ticket = resume(stack, context, None)[1]
-    held = Held(stack, ours.client("alice"), 4)
+    held = Held(stack, alice, 4)
     assert all_resume(stack, context, ticket) == {True} or time.time() > end
     stack.gateway.logged(r"warning cofre-gateway: a revocation list is out of date: .*issuer=.*next_update=")
     if policy == "warn":
-        assert come_in(stack, ours.pair("alice")) == "PONG"
+        assert come_in(stack, alice) == "PONG"
         assert all_resume(stack, context, ticket) == {True}
         wait_until(lambda: figures(stack)["crls_expired"] == 1, 5, "the figure")
     else:
         for _ in range(EVERY_WORKER):  # neither the workers' memory of chains nor the ticket help
             assert come_in(stack, None, context=context, session=ticket) == UNKNOWN
-        stack.gateway.logged(r'client refused .*reason="the revocation list of its issuer is out of date since .*'
-                             r'subject=CN=alice issuer=.* serial=')
-    assert come_in(stack, theirs.pair("stranger")) == "PONG", "its issuer's list is another"
+        stack.gateway.logged(r'client refused .*reason="the revocation list of its issuer is out of date since .*" '
+                             r'subject="CN=alice" issuer=".*" serial=')
+    assert come_in(stack, stranger) == "PONG", "its issuer's list is another"
     assert held.live(), "a list that runs out closes nobody"
-    put(stack, "lists.crl", revocation_list(ours, "long.crl", 600), theirs.directory / "ca.crl")
+    put(stack, "0.crl", revocation_list(ours, "long.crl", 600), theirs.directory / "ca.crl")
     reload(stack)
     stack.gateway.logged("reloaded")
-    assert come_in(stack, ours.pair("alice")) == "PONG" and held.live()
+    assert come_in(stack, alice) == "PONG" and held.live()
     wait_until(lambda: figures(stack)["crls_expired"] == 0, 5, "the figure")
 
 
-def test_a_list_that_is_not_there(new_stack, two_cas):
+def test_a_list_that_is_not_there(trusting, two_cas):
     ours, _ = two_cas
-    revoke_me = ours.client("bob")
-    revoke(ours, "bob")
-    stack = with_list(new_stack, ours)
+    bob = leaver(ours)
+    revoke(ours, bob)
+    stack = trusting()
     alice = Held(stack, ours.client("alice"), 2)
-    (stack.gateway.secrets / "ca.crl").unlink()
+    (stack.gateway.secrets / "0.crl").unlink()
     reload(stack)
-    stack.gateway.logged(r"(error|warning) cofre-gateway: reload.*ca\.crl: No such file")
-    assert alice.live() and come_in(stack, ours.pair("alice")) == "PONG" and come_in(stack, revoke_me) == REVOKED
+    stack.gateway.logged(r"(error|warning) cofre-gateway: reload.*0\.crl: No such file")
+    assert alice.live() and come_in(stack, ours.pair("alice")) == "PONG" and come_in(stack, ours.pair(bob)) == REVOKED
 
     stack.gateway.stop()
     stack.gateway.start(wait=False)
     assert stack.gateway.popen.wait(10) == 2
-    assert re.search(r"ca\.crl: No such file", stack.gateway.since_start())
-    put(stack, "ca.crl", ours.directory / "ca.crl")
+    assert re.search(r"0\.crl: No such file", stack.gateway.since_start())
+    put(stack, "0.crl", ours.directory / "ca.crl")
     stack.gateway.start()
 
 
 # Who is refused: what the log says, and the alert
 
-WHO = r"subject=\S*{} issuer=\S*.* serial=[0-9a-f]+"
+WHO = r'subject="[^"]*{}" issuer="[^"]+" serial=[0-9a-f]+$'
 AGO = r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC"
 
 # certificate, (alert in TLS 1.2, in 1.3), reason in the log, whom it names, name of the figure
@@ -486,8 +460,7 @@ DENIALS = {
     "unknown": (UNKNOWN_CA, UNKNOWN_CA, 'client refused .*"unknown issuer', "unknown", "unknown_issuer"),
     "self-signed": (UNKNOWN_CA, UNKNOWN_CA, 'client refused .*"self-signed, and neither pinned nor', "self-signed",
                     "unknown_issuer"),
-    "below-a-leaf": (UNKNOWN_CA, UNKNOWN_CA, 'client refused .*"its issuer \\\\?"CN=leaf\\\\?": it may not issue',
-                     "below-a-leaf", "unknown_issuer"),
+    "below-a-leaf": (UNKNOWN_CA, UNKNOWN_CA, 'client refused .*"unknown issuer', "below-a-leaf", "unknown_issuer"),
     "below-expired": (EXPIRED, EXPIRED, rf'client refused .*"its issuer .*: expired \d+ days ago on {AGO}"',
                       "below-expired", "expired"),
     "below-revoked": (REVOKED, REVOKED, rf'client refused .*"its issuer .*: revoked on {AGO}"', "below-revoked",
@@ -512,8 +485,6 @@ DENIALS = {
 def denied(stage, request):
     """Certificates that must be refused by their name in DENIALS, and the directory that keeps those of our CA."""
     ours, other = (Certificates(stage.folder(n) / "certs") for n in ("denied", "unknown"))
-    for days in range(4):  # a CA below which are others
-        pass
     ours.run("ca", "root", "--pathlen", "2")
     ours.run("client", "expired", "--not-before", "2020-01-01", "--not-after", "-3 days -1 hour")
     ours.run("client", "not-yet", "--not-before", "+2 days", "--not-after", "+3 days")
@@ -575,7 +546,7 @@ def test_denials(refusing, denied, who, version):
                                         refusing.gateway.text()[at:].decode(), re.M), 5, "the line").group()
     assert re.search(reason, said), said
     assert re.search(r" peer=127\.0\.0\.1:\d+ ", said), said
-    assert subject is None or re.search(WHO.format(subject), said), said
+    assert subject is None or re.search(WHO.format(subject), said.strip()), said
     wait_until(lambda: figures(refusing)[f"refused_{figure}"] == before + 1, 5, "the figure")
 
 
