@@ -17,6 +17,9 @@ struct identity_order {
 /* What an out-of-date revocation list means for its issuer's certificates. */
 enum crl_expired { CRL_EXPIRED_WARN, CRL_EXPIRED_REJECT };
 
+/* What "on" and "off" of an option become. */
+enum option_switch { SWITCH_ON, SWITCH_OFF };
+
 struct gateway_options {
     struct option_list listen;
     struct option_list cert;
@@ -37,6 +40,7 @@ struct gateway_options {
     int64_t max_request;
     int64_t max_evict; /* percent of the live sessions that a reload may cut */
     int crl_expired;   /* enum crl_expired */
+    int watch;         /* enum option_switch */
     bool check;
     int log_level;
     int log_format;

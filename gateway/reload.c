@@ -1,16 +1,18 @@
 /*
- * reload: load whole, check, ask, swap; nothing is ever edited in use.
+ * reload: load whole, check, ask, swap; nothing is ever edited in use. When to read, and what to say of a
+ * set that stays bad, is the source's.
  */
 #include "reload.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "evict.h"
 
 /* A set that was loaded, while the workers are asked what it would cut. A newer one takes its place. */
 struct reload_offer {
-    struct reload *reload; /* NULL: it closed */
+    struct reload *reload;
     struct tls_context *fresh;
     bool forced;
 };
@@ -48,7 +50,7 @@ static void on_surveyed(void *arg, struct eviction found)
 {
     struct reload_offer *o = arg;
     struct reload *r = o->reload;
-    if (r != NULL && r->offer == o) {
+    if (r->offer == o) {
         r->offer = NULL;
         if (may_cut(o, &found)) {
             swap(r, o->fresh);
@@ -67,33 +69,30 @@ static void offer(struct reload *r, struct tls_context *fresh, bool forced)
     evict_survey(r->workers, r->worker_count, fresh, on_surveyed, o);
 }
 
-void reload_now(struct reload *r, bool forced)
+static bool is_in_use(const struct reload *r, const struct material *m)
 {
-    struct load_error why;
-    struct material *material;
+    return memcmp(material_digest(m), tls_context_digest(r->current), SHA256_DIGEST_LENGTH) == 0;
+}
+
+enum err reload_take(void *reload, struct material *m, bool asked, struct load_error *why)
+{
+    struct reload *r = reload;
     struct tls_context *fresh;
-    enum err err = material_read(r->options, &material, &why);
+    if (is_in_use(r, m)) {
+        log_event(asked ? LOG_INFO : LOG_DEBUG, "reload: nothing has changed");
+        r->offer = NULL; /* what is still asked about is not on disk any more */
+        material_free(m);
+        return ERR_OK;
+    }
+    enum err err = tls_context_load(r->options, m, r->tickets, r->current, &fresh, why);
     if (err == ERR_OK) {
-        err = tls_context_load(r->options, material, r->tickets, r->current, &fresh, &why);
-        material_free(material);
+        offer(r, fresh, asked && r->forced);
+        material_free(m);
     }
-    if (err != ERR_OK) {
-        log_event(LOG_ERROR, "reload refused, the former certificates and trust stay in use",
-                  LF_STR("reason", why.text));
-        return;
-    }
-    if (tls_context_same(fresh, r->current)) {
-        log_event(LOG_INFO, "reload: nothing has changed");
-        tls_context_unref(fresh);
-        return;
-    }
-    offer(r, fresh, forced);
+    return err;
 }
 
 void reload_close(struct reload *r)
 {
-    if (r->offer != NULL) {
-        r->offer->reload = NULL;
-        r->offer = NULL;
-    }
+    r->offer = NULL;
 }
