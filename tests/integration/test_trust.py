@@ -264,18 +264,26 @@ def expires(pair):
     return ssl.cert_time_to_seconds(text)
 
 
+def short_lived(ours, theirs, seconds):
+    """Two clients by name: the certificate of one ends so soon, the issuer's of the other. With that time, and the reason."""
+    end = f"+{seconds} seconds"
+    theirs.run("ca", "fleeting", "--issuer", "root", "--not-after", end, "--force")
+    theirs.run("client", "below", "--issuer", "fleeting", "--force")
+    ours.run("client", "short", "--not-after", end, "--force")
+    return {"below": (theirs.pair("below"), expires(theirs.pair("fleeting")), "its issuer's certificate expired on"),
+            "short": (ours.pair("short"), expires(ours.pair("short")), "it expired on")}
+
+
 def test_sessions_end_with_the_first_certificate_of_their_chain(trusting, two_cas):
     ours, theirs = two_cas
     stack = trusting([ours.ca, theirs.pair("root").cert])
-    ours.run("client", "short", "--not-after", "+3 seconds")
-    theirs.run("ca", "fleeting", "--issuer", "root", "--not-after", "+3 seconds")
-    theirs.run("client", "below", "--issuer", "fleeting")
-    cases = {"short": (ours.pair("short"), expires(ours.pair("short")), "it expired on"),
-             "below": (theirs.pair("below"), expires(theirs.pair("fleeting")), "its issuer's certificate expired on")}
-    held = {name: Held(stack, pair, 3) for name, (pair, _, _) in cases.items()}
+    for seconds in (3, 10, 30):  # as quick as this machine is
+        cases, held = short_lived(ours, theirs, seconds), {}
+        if all(come_in(stack, pair) == "PONG" for pair, _, _ in cases.values()):
+            held = {name: Held(stack, pair, 3) for name, (pair, _, _) in cases.items()}
+            break
     alice = Held(stack, ours.client("alice"), 1)
     for name, (pair, end, why) in cases.items():
-        assert held[name].live() or time.time() > end
         assert held[name].ends() == {EXPIRED}
         assert 1 <= time.time() - end < 1 + IN_TIME, f"{name}: {time.time() - end:.2f} s after"
         assert len(lines(stack, rf'session closed: [^\n]*reason="{why}')) == 3
@@ -403,9 +411,12 @@ def test_every_serial_of_every_list_counts(trusting, two_cas):
 def test_a_list_that_runs_out(trusting, two_cas, policy):
     ours, theirs = two_cas
     alice, stranger = ours.client("alice"), theirs.client("stranger")
-    end = time.time() + 3
-    stack = trusting([ours.ca, theirs.ca], [[revocation_list(ours, "short.crl", 3), theirs.directory / "ca.crl"]],
+    stack = trusting([ours.ca, theirs.ca], [[ours.directory / "ca.crl", theirs.directory / "ca.crl"]],
                      options=["--crl-expired", policy])
+    end = time.time() + 3
+    put(stack, "0.crl", revocation_list(ours, "short.crl", 3), theirs.directory / "ca.crl")
+    reload(stack)
+    stack.gateway.logged("reloaded")
     context = context_of(stack, alice)
     ticket = resume(stack, context, None)[1]
     held = Held(stack, alice, 4)
@@ -424,7 +435,7 @@ def test_a_list_that_runs_out(trusting, two_cas, policy):
     assert held.live(), "a list that runs out closes nobody"
     put(stack, "0.crl", revocation_list(ours, "long.crl", 600), theirs.directory / "ca.crl")
     reload(stack)
-    stack.gateway.logged("reloaded")
+    wait_until(lambda: len(lines(stack, r"\breloaded\b")) == 2, 5, "the new list")
     assert come_in(stack, alice) == "PONG" and held.live()
     wait_until(lambda: figures(stack)["crls_expired"] == 0, 5, "the figure")
 
