@@ -25,13 +25,12 @@ static void on_swapped(void *arg)
     }
 }
 
-/* swap takes the reference over. */
 static void swap(struct reload *r, struct tls_context *fresh)
 {
     struct swap *s = mem_alloc(sizeof(*s));
     *s = (struct swap){ .fresh = tls_context_ref(fresh), .left = r->worker_count };
     tls_context_unref(r->current);
-    r->current = fresh;
+    r->current = tls_context_ref(fresh);
     for (size_t i = 0; i < r->worker_count; i++) {
         worker_swap(r->workers[i], fresh, on_swapped, s);
     }
@@ -54,6 +53,7 @@ enum err reload_take(void *reload, struct material *m, bool asked, struct load_e
     enum err err = tls_context_load(r->options, m, r->tickets, r->current, &fresh, why);
     if (err == ERR_OK) {
         swap(r, fresh);
+        tls_context_unref(fresh);
         material_free(m);
     }
     return err;
