@@ -11,7 +11,8 @@ import pytest
 
 from support.certificates import Certificates, Pair, openssl, revocation_list
 from support.resp import Closed, Raw
-from support.stack import SANITIZED, wait_until
+from support.endpoint import Endpoint
+from support.stack import SANITIZED, Core, Gateway, wait_until
 
 TLS12, TLS13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 VERSIONS = pytest.mark.parametrize("version", [TLS12, TLS13], ids=["TLS 1.2", "TLS 1.3"])
@@ -116,18 +117,48 @@ def leaver(certs):
     return name
 
 
-@pytest.fixture
-def trusting(new_stack, two_cas):
-    """trusting(cas, crls, pins, *options) starts a stack of two workers that trusts so."""
-    def start(cas=None, crls=None, pins=(), options=()):
-        stack = new_stack(certs=two_cas[0], gateway_options=["--workers", "2", *options], begin=False)
-        put(stack, "ca.crt", *cas or [two_cas[0].ca])
+@pytest.fixture(scope="module")
+def core(stage, pg):
+    """One core for the gateways of all these tests."""
+    core = Core(stage.folder("trust"), pg.conninfo(pg.create_database()))
+    stage.on_exit(core.stop)
+    core.create_schema()
+    return core.start()
+
+
+class Door(Endpoint):
+    """A gateway of two workers, and what it trusts: CAs, lists (one file for each list of parts), pins."""
+
+    def __init__(self, folder, core, certs, cas, crls, pins=(), options=()):
+        self.gateway = Gateway(folder, core.socket, certs, "--workers", "2", *options)
+        super().__init__(self.gateway.port, certs)
+        put(self, "ca.crt", *cas)
         if pins:
-            stack.gateway.argv += ["--client-pin", str(put(stack, "pins.crt", *pins))]
-        for n, parts in enumerate(crls if crls is not None else [[two_cas[0].directory / "ca.crl"]]):
-            stack.gateway.argv += ["--crl", str(put(stack, f"{n}.crl", *parts))]
-        return stack.start()
-    return start
+            self.gateway.argv += ["--client-pin", str(put(self, "pins.crt", *pins))]
+        for n, parts in enumerate(crls):
+            self.gateway.argv += ["--crl", str(put(self, f"{n}.crl", *parts))]
+        self.gateway.start()
+        wait_until(self.alive, 15, "the gateway to serve")
+
+    def stop(self):
+        self.gateway.stop()
+        assert b"Sanitizer" not in self.gateway.text(), self.gateway.log
+
+
+@pytest.fixture
+def trusting(stage, core, two_cas):
+    """trusting(cas, crls, pins, options) starts a Door, by default with our CA and its list."""
+    started = []
+
+    def start(cas=None, crls=None, **more):
+        ours = two_cas[0]
+        door = Door(stage.folder("door"), core, ours, cas or [ours.ca], crls or [[ours.directory / "ca.crl"]], **more)
+        started.append(door)
+        return door
+
+    yield start
+    for door in started:
+        door.stop()
 
 
 def revoke(certs, name, issuer="ca"):
@@ -155,7 +186,7 @@ def test_who_is_not_trusted_any_more_is_closed(trusting, two_cas, what):
         revoke(theirs, "middle", "root")
         (theirs.directory / "root.crl").rename(bad_middle)
         (theirs.directory / "root.crl").write_bytes(good)
-    stack = trusting([ours.ca, theirs.ca, root], [crls], [ours.pair("pinned").cert])
+    stack = trusting([ours.ca, theirs.ca, root], [crls], pins=[ours.pair("pinned").cert])
     loser, alert, reason = CHANGES[what]
     pairs = {"alice": ours.client("alice"), "bob": ours.pair(bob), "pinned": ours.pair("pinned"),
              "stranger": theirs.client("stranger"), "deep": theirs.pair("deep")}
@@ -534,14 +565,12 @@ def denied(stage, request):
 
 
 @pytest.fixture(scope="module")
-def refusing(stage, pg, denied):
-    from support.stack import Stack
+def refusing(stage, core, denied):
     ours, _ = denied
-    stack = Stack(stage.folder("refusing"), pg, ours)
-    stage.on_exit(stack.stop)
-    put(stack, "ca.crt", ours.ca, ours.pair("root").cert)
-    stack.gateway.argv += ["--crl", str(put(stack, "all.crl", ours.directory / "ca.crl", ours.directory / "root.crl"))]
-    return stack.start()
+    door = Door(stage.folder("refusing"), core, ours, [ours.ca, ours.pair("root").cert],
+                [[ours.directory / "ca.crl", ours.directory / "root.crl"]])
+    yield door
+    door.stop()
 
 
 @VERSIONS
