@@ -26,7 +26,8 @@ readonly boringssl=$out/boringssl
 readonly packages=(build-essential cmake ninja-build pkg-config xz-utils debian-archive-keyring openssl
     libuv1-dev libpq-dev libxxhash-dev postgresql libedit-dev libcmocka-dev)
 readonly test_packages=(redis-tools redis-server iredis prometheus-redis-exporter python3 python3-redis python3-pytest
-    python3-hypothesis clang llvm libclang-rt-14-dev clang-format clang-tidy cppcheck shellcheck)
+    python3-hypothesis python3-cryptography gnutls-bin curl sslscan testssl.sh clang llvm libclang-rt-14-dev clang-format
+    clang-tidy cppcheck shellcheck)
 
 readonly source_package=android-platform-external-boringssl
 # suite, upstream version, SHA-256 of the upstream archive; the first that can be had is taken
