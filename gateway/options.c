@@ -115,6 +115,7 @@ enum err options_parse(struct gateway_options *out, int argc, char **argv)
 {
     static const char *const levels[] = { "debug", "info", "warning", "error", NULL };
     static const char *const formats[] = { "text", "json", NULL };
+    static const char *const off_on[] = { "off", "on", NULL };
     *out = (struct gateway_options){
         .identity = "uri,dns,email,cn",
         .max_connections = 10000,
@@ -137,6 +138,8 @@ enum err options_parse(struct gateway_options *out, int argc, char **argv)
           "CAs whose client certificates are let in, PEM", NULL },
         { "client-pin", 0, OPTION_LIST, &out->client_pin, 0, 0, NULL, "FILE",
           "client certificates let in by fingerprint, and nothing they issue, PEM", NULL },
+        { "send-ca-names", 0, OPTION_CHOICE, &out->send_ca_names, 0, 0, off_on, "on|off",
+          "tell clients whose certificates are let in, for those that choose by it (off)", NULL },
         { "crl", 0, OPTION_LIST, &out->crl, 0, 0, NULL, "FILE", "revocation lists, PEM", NULL },
         { "identity", 0, OPTION_TEXT, &out->identity, 0, 0, NULL, "ORDER",
           "which of a certificate's names is its identity", NULL },

@@ -32,6 +32,7 @@ struct gateway_options {
     int64_t idle_timeout_ms; /* 0: never */
     int64_t drain_timeout_ms;
     int64_t max_request;
+    int send_ca_names; /* 0: off, 1: on */
     bool check;
     int log_level;
     int log_format;
