@@ -1,6 +1,6 @@
 /*
- * gateway: starts the workers and waits for signals in a loop of its own: SIGHUP loads files again,
- * SIGTERM and SIGINT drain. It touches no client.
+ * gateway: starts the workers and waits for signals and changed files in a loop of its own: SIGHUP reads
+ * them again, SIGTERM and SIGINT drain. It touches no client.
  */
 #include "gateway.h"
 
@@ -10,9 +10,11 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "keylog.h"
 #include "listener.h"
 #include "privilege.h"
 #include "reload.h"
+#include "source.h"
 
 enum {
     EXIT_BAD_START = 2,
@@ -25,6 +27,7 @@ struct gateway {
     const struct gateway_options *options;
     struct worker_shared shared;
     struct reload reload;
+    struct source *source;
     uv_loop_t loop;
     uv_signal_t signals[3];
     uv_timer_t rotate;
@@ -131,7 +134,7 @@ static void on_hup(uv_signal_t *handle, int number)
 {
     struct gateway *g = handle->data;
     (void)number;
-    reload_now(&g->reload);
+    source_ask(g->source);
 }
 
 static void on_term(uv_signal_t *handle, int number)
@@ -156,6 +159,9 @@ static void on_rotate(uv_timer_t *timer)
 {
     struct gateway *g = timer->data;
     ticket_keys_rotate(g->reload.tickets);
+    if (g->options->keylog != NULL) {
+        keylog_warn(g->options->keylog);
+    }
 }
 
 static void say_ready(struct gateway *g)
@@ -229,6 +235,7 @@ static void finish(struct gateway *g)
         worker_join(g->reload.workers[i]);
     }
     worker_shared_close(&g->shared);
+    source_close(g->source);
     uv_walk(&g->loop, close_handle, NULL);
     uv_run(&g->loop, UV_RUN_DEFAULT);
     uv_loop_close(&g->loop);
@@ -254,6 +261,7 @@ int gateway_run(const struct gateway_options *o)
         return bad_start(&why);
     }
     watch_time(&g);
+    g.source = source_new(&g.loop, o, tls_context_digest(g.reload.current), reload_take, &g.reload);
     uv_run(&g.loop, UV_RUN_DEFAULT);
     finish(&g);
     return EXIT_SUCCESS;

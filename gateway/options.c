@@ -115,13 +115,14 @@ enum err options_parse(struct gateway_options *out, int argc, char **argv)
 {
     static const char *const levels[] = { "debug", "info", "warning", "error", NULL };
     static const char *const formats[] = { "text", "json", NULL };
-    static const char *const off_on[] = { "off", "on", NULL };
+    static const char *const switches[] = { "on", "off", NULL };
     *out = (struct gateway_options){
         .identity = "uri,dns,email,cn",
         .max_connections = 10000,
         .handshake_timeout_ms = 10000,
         .drain_timeout_ms = 10000,
         .max_request = 64 * 1024 * 1024,
+        .send_ca_names = SWITCH_OFF,
         .log_level = LOG_INFO,
         .log_format = LOG_TEXT,
     };
@@ -138,9 +139,9 @@ enum err options_parse(struct gateway_options *out, int argc, char **argv)
           "CAs whose client certificates are let in, PEM", NULL },
         { "client-pin", 0, OPTION_LIST, &out->client_pin, 0, 0, NULL, "FILE",
           "client certificates let in by fingerprint, and nothing they issue, PEM", NULL },
-        { "send-ca-names", 0, OPTION_CHOICE, &out->send_ca_names, 0, 0, off_on, "on|off",
-          "tell clients whose certificates are let in, for those that choose by it (off)", NULL },
         { "crl", 0, OPTION_LIST, &out->crl, 0, 0, NULL, "FILE", "revocation lists, PEM", NULL },
+        { "send-ca-names", 0, OPTION_CHOICE, &out->send_ca_names, 0, 0, switches, "on|off",
+          "tell clients whose certificates are let in, for those that choose by it", NULL },
         { "identity", 0, OPTION_TEXT, &out->identity, 0, 0, NULL, "ORDER",
           "which of a certificate's names is its identity", NULL },
         { "workers", 0, OPTION_INT, &out->workers, 0, 256, NULL, "N",
@@ -158,6 +159,8 @@ enum err options_parse(struct gateway_options *out, int argc, char **argv)
           "largest request", NULL },
         { "user", 0, OPTION_TEXT, &out->user, 0, 0, NULL, "NAME",
           "become this user once keys are read and ports are open", NULL },
+        { "watch", 0, OPTION_CHOICE, &out->watch, 0, 0, switches, "on|off",
+          "use files that change at once; off: only on SIGHUP", NULL },
         { "keylog", 0, OPTION_TEXT, &out->keylog, 0, 0, NULL, "FILE",
           "write TLS secrets for Wireshark: debugging only", NULL },
         { "check", 0, OPTION_FLAG, &out->check, 0, 0, NULL, NULL,
