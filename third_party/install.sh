@@ -2,7 +2,7 @@
 # Gets everything that Cofre is built from: Debian packages, and BoringSSL built for speed.
 #
 #   third_party/install.sh            what the programs need
-#   third_party/install.sh --tests    and what the tests and checks need
+#   third_party/install.sh --tests    and what the tests and checks need, bssl among it
 #   third_party/install.sh --tool     also builds BoringSSL's own command, bssl
 #
 # Packages are installed as root, or with sudo, and only those that are missing. BoringSSL is fetched by apt as
@@ -122,7 +122,7 @@ want_tool=no
 want_tests=no
 for argument in "$@"; do
     case $argument in
-    --tests) want_tests=yes ;;
+    --tests) want_tests=yes want_tool=yes ;;
     --tool) want_tool=yes ;;
     -h | --help) usage; exit 0 ;;
     *) die 2 "unknown option '$argument' (see --help)" ;;
