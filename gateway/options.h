@@ -35,7 +35,7 @@ struct gateway_options {
     int64_t idle_timeout_ms; /* 0: never */
     int64_t drain_timeout_ms;
     int64_t max_request;
-    int watch; /* enum option_switch */
+    int watch;         /* enum option_switch */
     int send_ca_names; /* enum option_switch */
     bool check;
     int log_level;
