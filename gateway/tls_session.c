@@ -296,10 +296,35 @@ static void send_ticket(struct tls_engine *e, struct tls_session *s)
     }
 }
 
+/*
+ * OpenSSL's clients refuse our certificate by an alert in the clear, in TLS 1.3 too, where it is no
+ * record that can be opened. It is what the log shall say; it proves nothing, and nothing rests on it.
+ */
+static void tell_plain_alert(struct slice fed)
+{
+    static const uint8_t change_cipher_spec[] = { 20, 3, 3, 0, 1, 1 }; /* RFC 8446 §D.4 */
+    static const uint8_t fatal_alert[] = { 21, 3, 3, 0, 2, 2 };
+    enum { PLAIN_ALERT = sizeof(fatal_alert) + 1 };
+    struct slice prefix = { change_cipher_spec, sizeof(change_cipher_spec) };
+    if (slice_starts_with(fed, prefix)) {
+        fed = (struct slice){ fed.p + prefix.len, fed.len - prefix.len };
+    }
+    prefix = (struct slice){ fatal_alert, sizeof(fatal_alert) };
+    if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_BAD_PACKET_LENGTH && fed.len >= PLAIN_ALERT &&
+        slice_starts_with(fed, prefix)) {
+        ERR_clear_error();
+        ERR_put_error(ERR_LIB_SSL, 0, SSL_AD_REASON_OFFSET + fed.p[prefix.len], __FILE__, __LINE__);
+    }
+}
+
 enum tls_status tls_session_handshake(struct tls_engine *e, struct tls_session *s)
 {
+    struct slice fed = e->in;
     enter(e, s);
     enum tls_status status = status_of(s, SSL_do_handshake(s->ssl));
+    if (status == TLS_FAILED) {
+        tell_plain_alert(fed);
+    }
     if (status != TLS_DONE) {
         return status;
     }
