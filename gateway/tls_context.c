@@ -185,7 +185,7 @@ enum err tls_context_load(const struct gateway_options *options, const struct ma
     memcpy(c->digest, material_digest(material), sizeof(c->digest));
     enum err err = load_pairs(c, material, why);
     if (err == ERR_OK) {
-        err = tls_trust_load(material, &c->trust, why);
+        err = tls_trust_load(options, material, &c->trust, why);
     }
     if (err == ERR_OK) {
         err = build_ssl(c, previous, why);
@@ -198,6 +198,9 @@ enum err tls_context_load(const struct gateway_options *options, const struct ma
         return err;
     }
     c->generation = next_generation(c, previous);
+    if (previous != NULL) {
+        tls_trust_remember(c->trust, previous->trust);
+    }
     *out = c;
     return ERR_OK;
 }
