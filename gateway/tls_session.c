@@ -435,6 +435,12 @@ static const struct {
     { SSL_R_HTTPS_PROXY_REQUEST, REFUSAL_NOT_TLS, "an HTTP proxy request, not TLS" },
     { SSL_R_UNEXPECTED_RECORD, REFUSAL_PROTOCOL, "an unexpected record" },
     { SSL_R_EXCESSIVE_MESSAGE_SIZE, REFUSAL_PROTOCOL, "a handshake message over 16 KiB" },
+    { SSL_R_CANNOT_PARSE_LEAF_CERT, REFUSAL_BROKEN, "its certificate cannot be read" },
+    { SSL_R_CERT_LENGTH_MISMATCH, REFUSAL_BROKEN, "its certificates cannot be told apart" },
+    { SSL_R_NO_RENEGOTIATION, REFUSAL_PROTOCOL, "it wants to renegotiate; nobody may" },
+    { SSL_R_TOO_MANY_KEY_UPDATES, REFUSAL_PROTOCOL, "a flood of KeyUpdates" },
+    { SSL_R_TOO_MANY_EMPTY_FRAGMENTS, REFUSAL_PROTOCOL, "a flood of empty records" },
+    { SSL_R_TOO_MANY_WARNING_ALERTS, REFUSAL_PROTOCOL, "a flood of warning alerts" },
     { SSL_R_BAD_SIGNATURE, REFUSAL_NO_KEY,
       "it does not hold the certificate's key: wrong signature" },
     { SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC, REFUSAL_PROTOCOL,
@@ -449,6 +455,7 @@ static const struct {
       "the client does not accept our certificate" },
     { SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE, REFUSAL_BY_CLIENT,
       "the client found no common settings" },
+    { SSL_R_SSLV3_ALERT_CLOSE_NOTIFY, REFUSAL_BY_CLIENT, "the client closed the connection" },
 };
 
 static struct tls_failure library_failure(void)
