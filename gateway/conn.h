@@ -29,6 +29,9 @@ void conn_finish(struct conn *c, const char *why);
 /* conn_kill closes at once. */
 void conn_kill(struct conn *c, const char *why);
 
+/* conn_on_signature: the key holder has answered; empty: it refused. */
+void conn_on_signature(struct conn *c, struct slice signature);
+
 /* conn_on_deadline: the time that worker_set_deadline set for it has come. */
 void conn_on_deadline(struct conn *c);
 

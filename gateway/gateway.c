@@ -6,13 +6,17 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "key_control.h"
 #include "listener.h"
 #include "privilege.h"
 #include "reload.h"
+#include "sandbox.h"
 
 enum {
     EXIT_BAD_START = 2,
@@ -25,6 +29,7 @@ struct gateway {
     const struct gateway_options *options;
     struct worker_shared shared;
     struct reload reload;
+    struct key_control *keys; /* NULL with --key-holder off */
     uv_loop_t loop;
     uv_signal_t signals[3];
     uv_timer_t rotate;
@@ -33,6 +38,7 @@ struct gateway {
     struct sockaddr_storage *bound;
     unsigned ready_waited_ms;
     size_t ended; /* workers that have drained */
+    int status;   /* of the process, once it has */
 };
 
 static int bad_start(const struct load_error *why)
@@ -45,7 +51,7 @@ int gateway_check(const struct gateway_options *o)
 {
     struct load_error why;
     struct tls_context *context;
-    if (tls_context_load(o, NULL, NULL, &context, &why) != ERR_OK) {
+    if (tls_context_load(o, 0, NULL, NULL, &context, &why) != ERR_OK) {
         return bad_start(&why);
     }
     tls_context_log(context, "checked");
@@ -82,17 +88,54 @@ static void limit_files(const struct gateway_options *o)
     }
 }
 
+/* The holder is forked first: nothing is open yet, and no key was ever read here. */
+static enum err load_first(struct gateway *g, struct load_error *why)
+{
+    uint32_t set = 0;
+    struct slice bytes;
+    enum err err = ERR_OK;
+    if (g->options->key_holder == KEY_HOLDER_ON) {
+        err = key_control_fork(g->options, &g->keys, why);
+        if (err == ERR_OK) {
+            err = key_control_first(g->keys, &set, &bytes, why);
+        }
+    }
+    if (err != ERR_OK) {
+        return err;
+    }
+    g->reload.tickets = ticket_keys_new();
+    return tls_context_load(g->options, set, g->reload.tickets, NULL, &g->reload.current, why);
+}
+
+/* From here on the process reads no file; what it writes is the key log, if there is one. */
+static void enter_sandbox(const struct gateway_options *o)
+{
+    const struct sandbox_rule rules[] = {
+        { o->keylog, SANDBOX_WRITE },
+    };
+    privilege_shed(false);
+    if (sandbox_enter(rules, ARRAY_SIZE(rules)) != ERR_OK) {
+        log_event(
+            LOG_WARNING,
+            "this kernel has no Landlock: only the files' modes keep the private keys from the "
+            "process that faces the network",
+            LF_STR("reason", strerror(errno)));
+    }
+}
+
 /* Everything that can be wrong is found before the first thread starts. */
 static enum err prepare(struct gateway *g, struct load_error *why)
 {
-    g->reload.tickets = ticket_keys_new();
-    enum err err = tls_context_load(g->options, g->reload.tickets, NULL, &g->reload.current, why);
+    enum err err = load_first(g, why);
     if (err == ERR_OK) {
         err = bind_all(g, why);
     }
     if (err == ERR_OK) {
         limit_files(g->options);
         err = privilege_drop(g->options->user, why);
+    }
+    if (err == ERR_OK && g->keys != NULL) {
+        enter_sandbox(g->options);
     }
     privilege_no_dump();
     return err;
@@ -104,8 +147,9 @@ static enum err start_workers(struct gateway *g, struct load_error *why)
     size_t count = (size_t)g->options->workers;
     g->reload.workers = mem_alloc(count * sizeof(g->reload.workers[0]));
     for (size_t i = 0; i < count; i++) {
-        if (worker_start(&g->shared, (unsigned)i, g->fds + i * listens, listens, g->reload.current,
-                         &g->reload.workers[i]) != ERR_OK) {
+        int key_fd = g->keys == NULL ? -1 : key_control_take_fd(g->keys, i);
+        if (worker_start(&g->shared, (unsigned)i, g->fds + i * listens, listens, key_fd,
+                         g->reload.current, &g->reload.workers[i]) != ERR_OK) {
             return load_error_set(why, "a thread cannot be started");
         }
         g->reload.worker_count++;
@@ -119,18 +163,60 @@ static void on_hup(uv_signal_t *handle, int number)
 {
     struct gateway *g = handle->data;
     (void)number;
-    reload_now(&g->reload);
+    if (g->keys != NULL) {
+        key_control_reload(g->keys, false);
+    } else {
+        reload_now(&g->reload, 0);
+    }
 }
 
-static void on_term(uv_signal_t *handle, int number)
+static void drain(struct gateway *g)
 {
-    struct gateway *g = handle->data;
-    log_event(LOG_INFO, "stopping: no new clients, finishing what was accepted",
-              LF_INT("signal", number));
     for (size_t i = 0; i < g->reload.worker_count; i++) {
         worker_drain(g->reload.workers[i]);
     }
 }
+
+static void on_term(uv_signal_t *handle, int number)
+{
+    log_event(LOG_INFO, "stopping: no new clients, finishing what was accepted",
+              LF_INT("signal", number));
+    drain(handle->data);
+}
+
+static void on_material(void *arg, uint32_t set, struct slice bytes)
+{
+    struct gateway *g = arg;
+    (void)bytes;
+    reload_now(&g->reload, set);
+}
+
+static void on_refused(void *arg, struct slice why)
+{
+    (void)arg;
+    log_event(LOG_ERROR, "reload refused, the former certificates and trust stay in use",
+              LF_SLICE("reason", why));
+}
+
+/*
+ * Without its holder the gateway can let nobody in, and only a new start brings one: it has given up what it
+ * would take. Lingering for those who are in would look alive to a supervisor and be closed to everyone else,
+ * so it ends as by SIGTERM, with replies under way delivered, and says by its status that it failed.
+ */
+static void on_keys_lost(void *arg, const char *how)
+{
+    struct gateway *g = arg;
+    log_event(LOG_ERROR, "the key holder has ended: stopping, since no new client could be let in",
+              LF_STR("holder", how));
+    g->status = EXIT_FAILURE;
+    drain(g);
+}
+
+static const struct key_control_events key_events = {
+    .on_material = on_material,
+    .on_refused = on_refused,
+    .on_lost = on_keys_lost,
+};
 
 static void on_worker_ended(void *arg)
 {
@@ -204,6 +290,7 @@ static void close_handle(uv_handle_t *handle, void *arg)
 
 static void release(struct gateway *g)
 {
+    key_control_free(g->keys);
     tls_context_unref(g->reload.current);
     ticket_keys_free(g->reload.tickets);
     free(g->reload.workers);
@@ -217,6 +304,9 @@ static void finish(struct gateway *g)
         worker_join(g->reload.workers[i]);
     }
     worker_shared_close(&g->shared);
+    if (g->keys != NULL) {
+        key_control_unwatch(g->keys);
+    }
     uv_walk(&g->loop, close_handle, NULL);
     uv_run(&g->loop, UV_RUN_DEFAULT);
     uv_loop_close(&g->loop);
@@ -242,7 +332,10 @@ int gateway_run(const struct gateway_options *o)
         return bad_start(&why);
     }
     watch_time(&g);
+    if (g.keys != NULL) {
+        key_control_watch(g.keys, &g.loop, &key_events, &g);
+    }
     uv_run(&g.loop, UV_RUN_DEFAULT);
     finish(&g);
-    return EXIT_SUCCESS;
+    return g.status;
 }

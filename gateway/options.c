@@ -114,6 +114,7 @@ static void fill_defaults(struct gateway_options *o)
 enum err options_parse(struct gateway_options *out, int argc, char **argv)
 {
     static const char *const levels[] = { "debug", "info", "warning", "error", NULL };
+    static const char *const on_off[] = { "on", "off", NULL };
     static const char *const formats[] = { "text", "json", NULL };
     *out = (struct gateway_options){
         .identity = "uri,dns,email,cn",
@@ -153,6 +154,8 @@ enum err options_parse(struct gateway_options *out, int argc, char **argv)
           "to finish what was accepted when stopping", NULL },
         { "max-request", 0, OPTION_BYTES, &out->max_request, 1024, 1073741824, NULL, "BYTES",
           "largest request", NULL },
+        { "key-holder", 0, OPTION_CHOICE, &out->key_holder, 0, 0, on_off, "CHOICE",
+          "on: private keys in a process of their own; off: in this one", NULL },
         { "user", 0, OPTION_TEXT, &out->user, 0, 0, NULL, "NAME",
           "become this user once keys are read and ports are open", NULL },
         { "keylog", 0, OPTION_TEXT, &out->keylog, 0, 0, NULL, "FILE",

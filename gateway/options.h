@@ -14,6 +14,9 @@ struct identity_order {
     size_t count;
 };
 
+/* Who has the private keys: a process of their own, or the gateway itself. */
+enum key_holder_choice { KEY_HOLDER_ON, KEY_HOLDER_OFF };
+
 struct gateway_options {
     struct option_list listen;
     struct option_list cert;
@@ -33,6 +36,7 @@ struct gateway_options {
     int64_t drain_timeout_ms;
     int64_t max_request;
     bool check;
+    int key_holder; /* enum key_holder_choice */
     int log_level;
     int log_format;
 };

@@ -12,6 +12,12 @@ MUST_CHECK enum err privilege_drop(const char *user, struct load_error *why);
 /* privilege_allow_files raises the limit of open files to `wanted` and returns what it is now. */
 long privilege_allow_files(long wanted);
 
+/*
+ * privilege_shed gives up all capabilities for good, but with `keep_reading` the one to read any file, if it
+ * is there; and what a program that is run could gain. The user stays as it is.
+ */
+void privilege_shed(bool keep_reading);
+
 /* privilege_no_dump keeps the keys out of core dumps and debuggers of the same user. */
 void privilege_no_dump(void);
 

@@ -5,11 +5,11 @@
 
 #include "base/log.h"
 
-void reload_now(struct reload *r)
+void reload_now(struct reload *r, uint32_t key_set)
 {
     struct load_error why;
     struct tls_context *fresh;
-    if (tls_context_load(r->options, r->tickets, r->current, &fresh, &why) != ERR_OK) {
+    if (tls_context_load(r->options, key_set, r->tickets, r->current, &fresh, &why) != ERR_OK) {
         log_event(LOG_ERROR, "reload refused, the former certificates and trust stay in use",
                   LF_STR("reason", why.text));
         return;

@@ -16,6 +16,6 @@ struct reload {
 };
 
 /* reload_now loads everything again and hands it to the workers if anything changed. */
-void reload_now(struct reload *r);
+void reload_now(struct reload *r, uint32_t key_set);
 
 #endif

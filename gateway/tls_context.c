@@ -16,6 +16,7 @@
 
 #include "base/log.h"
 #include "tls_pair.h"
+#include "tls_sign.h"
 
 enum { MAX_HANDSHAKE_MESSAGE = 16 * 1024 };
 
@@ -26,6 +27,7 @@ struct tls_context {
     SSL_CTX *ssl;
     struct tls_pair *pairs;
     size_t pair_count;
+    uint32_t key_set; /* of the key holder; 0: the private keys are here */
     struct tls_trust *trust;
     uint64_t generation;
     uint8_t digest[SHA256_DIGEST_LENGTH]; /* of certificates and keys */
@@ -61,6 +63,17 @@ static struct tls_context *context_of(const SSL *ssl)
     return SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
 }
 
+/* With the key holder a pair has the public half of its key only, and signs by asking. */
+static EVP_PKEY *key_of(const struct tls_context *c, const struct tls_pair *p)
+{
+    return c->key_set == 0 ? p->key : NULL;
+}
+
+static const SSL_PRIVATE_KEY_METHOD *method_of(const struct tls_context *c)
+{
+    return c->key_set == 0 ? NULL : tls_context_remote_key();
+}
+
 static enum ssl_select_cert_result_t select_pair(const SSL_CLIENT_HELLO *hello)
 {
     const struct tls_context *c = context_of(hello->ssl);
@@ -68,7 +81,9 @@ static enum ssl_select_cert_result_t select_pair(const SSL_CLIENT_HELLO *hello)
     if (p == &c->pairs[0]) {
         return ssl_select_cert_success; /* the SSL_CTX has it */
     }
-    return SSL_set_chain_and_key(hello->ssl, p->chain, p->chain_len, p->key, NULL) == 1
+    tls_context_chose(hello->ssl, (size_t)(p - c->pairs));
+    return SSL_set_chain_and_key(hello->ssl, p->chain, p->chain_len, key_of(c, p), method_of(c)) ==
+                   1
                ? ssl_select_cert_success
                : ssl_select_cert_error;
 }
@@ -117,7 +132,10 @@ static enum err open_keylog(struct tls_context *c, struct load_error *why)
 
 static bool set_protocol(SSL_CTX *ssl)
 {
-    return SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION) == 1 &&
+    size_t count;
+    const uint16_t *schemes = tls_sign_schemes(&count);
+    return SSL_CTX_set_signing_algorithm_prefs(ssl, schemes, count) == 1 &&
+           SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION) == 1 &&
            SSL_CTX_set_max_proto_version(ssl, TLS1_3_VERSION) == 1 &&
            SSL_CTX_set_strict_cipher_list(ssl, ciphers) == 1 &&
            SSL_CTX_set1_curves_list(ssl, groups) == 1 &&
@@ -148,7 +166,7 @@ static enum err build_ssl(struct tls_context *c, struct load_error *why)
      * would be paid for sharing what nobody keeps. */
     SSL_CTX_set_retain_only_sha256_of_client_certs(c->ssl, 1);
     const struct tls_pair *p = &c->pairs[0];
-    if (!SSL_CTX_set_chain_and_key(c->ssl, p->chain, p->chain_len, p->key, NULL)) {
+    if (!SSL_CTX_set_chain_and_key(c->ssl, p->chain, p->chain_len, key_of(c, p), method_of(c))) {
         ERR_clear_error();
         return load_error_set(why, "%s: BoringSSL does not take this certificate",
                               c->options->cert.items[0]);
@@ -168,14 +186,15 @@ static uint64_t next_generation(const struct tls_context *c, const struct tls_co
     return previous->generation + (tls_trust_same(c->trust, previous->trust) ? 0 : 1);
 }
 
-enum err tls_context_load(const struct gateway_options *options, struct ticket_keys *tickets,
-                          const struct tls_context *previous, struct tls_context **out,
-                          struct load_error *why)
+enum err tls_context_load(const struct gateway_options *options, uint32_t key_set,
+                          struct ticket_keys *tickets, const struct tls_context *previous,
+                          struct tls_context **out, struct load_error *why)
 {
     struct tls_context *c = mem_zalloc(sizeof(*c));
     atomic_init(&c->refs, 1);
     c->options = options;
     c->tickets = tickets;
+    c->key_set = key_set;
     c->keylog_fd = -1;
     enum err err = load_pairs(c, why);
     if (err == ERR_OK) {
@@ -239,6 +258,11 @@ struct ticket_keys *tls_context_tickets(const struct tls_context *c)
 uint64_t tls_context_generation(const struct tls_context *c)
 {
     return c->generation;
+}
+
+uint32_t tls_context_key_set(const struct tls_context *c)
+{
+    return c->key_set;
 }
 
 bool tls_context_same(const struct tls_context *a, const struct tls_context *b)

@@ -18,7 +18,7 @@ struct tls_context;
  * changed: the generation grows only then, so that tickets outlive a mere renewal of our certificate.
  * `options` and `tickets` must outlive the context.
  */
-MUST_CHECK enum err tls_context_load(const struct gateway_options *options,
+MUST_CHECK enum err tls_context_load(const struct gateway_options *options, uint32_t key_set,
                                      struct ticket_keys *tickets,
                                      const struct tls_context *previous, struct tls_context **out,
                                      struct load_error *why);
@@ -37,6 +37,14 @@ bool tls_context_same(const struct tls_context *a, const struct tls_context *b);
 
 /* tls_context_log writes what was loaded: certificates with serial and dates, CAs, pins, revocations. */
 void tls_context_log(const struct tls_context *c, const char *message);
+
+/*
+ * Where the private keys are in the key holder: the set they are in, and (defined in tls_session.c) the
+ * method that asks for signatures and the word that a certificate was chosen.
+ */
+uint32_t tls_context_key_set(const struct tls_context *c);
+const SSL_PRIVATE_KEY_METHOD *tls_context_remote_key(void);
+void tls_context_chose(SSL *ssl, size_t pair);
 
 /* tls_context_install puts the callbacks of sessions into a new SSL_CTX (defined in tls_session.c). */
 void tls_context_install(SSL_CTX *ssl_ctx);

@@ -1,0 +1,238 @@
+/*
+ * key_holder: the forked process. It gives up what it does not need before it reads the first key, then
+ * runs a loop for files and notes, and a thread for each worker's signatures. It never reads a byte that
+ * came from the network but in what it is asked to sign.
+ */
+#include "key_holder.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "base/log.h"
+#include "key_sets.h"
+#include "key_signer.h"
+#include "key_wire.h"
+#include "privilege.h"
+#include "sandbox.h"
+#include "tls_pair.h"
+
+enum { IN_MAX = 64 * 1024 }; /* notes from the gateway have no body */
+
+struct key_holder {
+    const struct gateway_options *options;
+    uv_loop_t loop;
+    uv_poll_t control;
+    int fd;
+    struct key_sets *sets;
+    struct key_signer **signers;
+    size_t signer_count;
+    uint32_t last_set;
+    struct buf in;
+};
+
+/* Becoming no more than a key holder. */
+
+static int compare_ints(const void *a, const void *b)
+{
+    return *(const int *)a - *(const int *)b;
+}
+
+/* What came with the fork is the gateway's business: listening sockets, whatever the starter left open. */
+static void close_others(const struct key_holder_fds *fds)
+{
+    size_t count = fds->count + 1;
+    int *keep = mem_alloc(count * sizeof(int));
+    memcpy(keep, fds->signing, fds->count * sizeof(int));
+    keep[fds->count] = fds->control;
+    qsort(keep, count, sizeof(int), compare_ints);
+    unsigned next = STDERR_FILENO + 1;
+    for (size_t i = 0; i < count; i++) {
+        if ((unsigned)keep[i] > next) {
+            close_range(next, (unsigned)keep[i] - 1, 0);
+        }
+        next = (unsigned)keep[i] + 1;
+    }
+    close_range(next, ~0U, 0);
+    free(keep);
+}
+
+/* Signals to the whole group or unit are the gateway's to act on: it drains, and signs meanwhile. */
+static void ignore_signals(void)
+{
+    static const int ignored[] = { SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGPIPE };
+    for (size_t i = 0; i < ARRAY_SIZE(ignored); i++) {
+        signal(ignored[i], SIG_IGN);
+    }
+}
+
+static void shed(const struct key_holder_fds *fds)
+{
+    static const struct sandbox_rule rules[] = { { "/", SANDBOX_READ } };
+    uv_set_process_title("cofre-keys");
+    close_others(fds);
+    ignore_signals();
+    privilege_shed(true);
+    if (sandbox_enter(rules, ARRAY_SIZE(rules)) != ERR_OK) {
+        log_event(LOG_DEBUG, "the key holder runs without Landlock",
+                  LF_STR("reason", strerror(errno)));
+    }
+    privilege_no_dump();
+}
+
+/* Where both have one uid, this is quicker than the end of a socket; else the kernel does not allow it. */
+static bool die_with(int parent)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    return getppid() == parent;
+}
+
+/* Notes to the gateway. */
+
+static bool wait_for_room(int fd)
+{
+    struct pollfd p = { .fd = fd, .events = POLLOUT };
+    return poll(&p, 1, -1) >= 0 || errno == EINTR;
+}
+
+/* say writes all of a note; nothing else in this thread is in a hurry. False: the gateway is gone. */
+static bool say(const struct key_holder *h, const struct key_note *note)
+{
+    struct buf out;
+    buf_init(&out, KEY_NOTE_MAX);
+    key_write_note(&out, note);
+    bool ok = !out.overflow;
+    while (ok && buf_len(&out) > 0) {
+        struct slice rest = buf_slice(&out);
+        ssize_t n = send(h->fd, rest.p, rest.len, MSG_NOSIGNAL);
+        ok = n >= 0 || errno == EINTR || (errno == EAGAIN && wait_for_room(h->fd));
+        buf_consume(&out, n < 0 ? 0 : (size_t)n);
+    }
+    buf_release(&out);
+    return ok;
+}
+
+/* Files. */
+
+/* INTERIM, until material and source are here. */
+static bool read_files(struct key_holder *h)
+{
+    const struct gateway_options *o = h->options;
+    struct load_error why;
+    SHA256_CTX sha;
+    EVP_PKEY *keys[16];
+    SHA256_Init(&sha);
+    for (size_t i = 0; i < o->cert.count; i++) {
+        struct tls_pair p;
+        const char *key = o->key.count == 0 ? NULL : o->key.items[i];
+        if (tls_pair_load(o->cert.items[i], key, &sha, &p, &why) != ERR_OK) {
+            say(h, &(struct key_note){ .type = KEY_REFUSED, .body = slice_of(why.text) });
+            return false;
+        }
+        EVP_PKEY_up_ref(p.key);
+        keys[i] = p.key;
+        tls_pair_release(&p);
+    }
+    key_sets_add(h->sets, ++h->last_set, keys, o->cert.count);
+    return say(h, &(struct key_note){ .type = KEY_MATERIAL, .set = h->last_set });
+}
+
+/* Notes from the gateway. */
+
+static void take_note(struct key_holder *h, const struct key_note *note)
+{
+    if (note->type == KEY_DROP) {
+        key_sets_drop(h->sets, note->set);
+    } else {
+        read_files(h);
+    }
+}
+
+/* take_notes returns false when they break the format. */
+static bool take_notes(struct key_holder *h)
+{
+    struct key_note note;
+    size_t used;
+    enum key_wire_status status;
+    while ((status = key_read_note(buf_slice(&h->in), true, &note, &used)) == KEY_WIRE_READY) {
+        take_note(h, &note);
+        buf_consume(&h->in, used);
+    }
+    return status != KEY_WIRE_BAD;
+}
+
+static bool read_notes(struct key_holder *h)
+{
+    enum { AT_ONCE = 1024 };
+    uint8_t *to = buf_reserve(&h->in, AT_ONCE);
+    ssize_t n = to == NULL ? 0 : recv(h->fd, to, AT_ONCE, MSG_DONTWAIT);
+    if (n < 0) {
+        return errno == EAGAIN || errno == EINTR;
+    }
+    buf_commit(&h->in, (size_t)n);
+    return n > 0 && take_notes(h);
+}
+
+static void on_control(uv_poll_t *poll, int status, int events)
+{
+    struct key_holder *h = container_of(poll, struct key_holder, control);
+    (void)events;
+    if (status < 0 || !read_notes(h)) {
+        uv_stop(&h->loop); /* the gateway has gone: so do we */
+    }
+}
+
+/* Life. */
+
+static enum err start_signers(struct key_holder *h, const struct key_holder_fds *fds)
+{
+    h->signers = mem_alloc(fds->count * sizeof(struct key_signer *));
+    for (size_t i = 0; i < fds->count; i++) {
+        enum err err = key_signer_start(h->sets, fds->signing[i], &h->signers[i]);
+        if (err != ERR_OK) {
+            return err;
+        }
+        h->signer_count++;
+    }
+    return ERR_OK;
+}
+
+static void release(struct key_holder *h)
+{
+    for (size_t i = 0; i < h->signer_count; i++) {
+        key_signer_stop(h->signers[i]);
+    }
+    free(h->signers);
+    key_sets_free(h->sets);
+    uv_close((uv_handle_t *)&h->control, NULL);
+    uv_run(&h->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&h->loop);
+    buf_release(&h->in);
+}
+
+int key_holder_run(const struct gateway_options *o, const struct key_holder_fds *fds, int parent)
+{
+    struct key_holder h = { .options = o, .fd = fds->control };
+    if (!die_with(parent)) {
+        return EXIT_FAILURE;
+    }
+    shed(fds);
+    buf_init(&h.in, IN_MAX);
+    h.sets = key_sets_new();
+    uv_loop_init(&h.loop);
+    uv_poll_init(&h.loop, &h.control, h.fd);
+    uv_poll_start(&h.control, UV_READABLE, on_control);
+    int status = EXIT_FAILURE;
+    if (read_files(&h) && start_signers(&h, fds) == ERR_OK) {
+        uv_run(&h.loop, UV_RUN_DEFAULT);
+        status = EXIT_SUCCESS;
+    }
+    release(&h);
+    return status;
+}
