@@ -47,11 +47,23 @@ static int bad_start(const struct load_error *why)
     return EXIT_BAD_START;
 }
 
+static enum err load_files(const struct gateway_options *o, struct ticket_keys *tickets,
+                           struct tls_context **out, struct load_error *why)
+{
+    struct material *material;
+    enum err err = material_read(o, &material, why);
+    if (err == ERR_OK) {
+        err = tls_context_load(o, material, tickets, NULL, out, why);
+        material_free(material);
+    }
+    return err;
+}
+
 int gateway_check(const struct gateway_options *o)
 {
     struct load_error why;
     struct tls_context *context;
-    if (tls_context_load(o, 0, NULL, NULL, &context, &why) != ERR_OK) {
+    if (load_files(o, NULL, &context, &why) != ERR_OK) {
         return bad_start(&why);
     }
     tls_context_log(context, "checked");
@@ -88,23 +100,36 @@ static void limit_files(const struct gateway_options *o)
     }
 }
 
-/* The holder is forked first: nothing is open yet, and no key was ever read here. */
-static enum err load_first(struct gateway *g, struct load_error *why)
+static enum err load_from_holder(struct gateway *g, struct load_error *why)
 {
-    uint32_t set = 0;
+    struct key_lease *lease;
     struct slice bytes;
-    enum err err = ERR_OK;
-    if (g->options->key_holder == KEY_HOLDER_ON) {
-        err = key_control_fork(g->options, &g->keys, why);
-        if (err == ERR_OK) {
-            err = key_control_first(g->keys, &set, &bytes, why);
-        }
-    }
+    struct material *material;
+    enum err err = key_control_first(g->keys, &lease, &bytes, why);
     if (err != ERR_OK) {
         return err;
     }
-    g->reload.tickets = ticket_keys_new();
-    return tls_context_load(g->options, set, g->reload.tickets, NULL, &g->reload.current, why);
+    if (material_decode(g->options, bytes, &material) != ERR_OK) {
+        return load_error_set(why, "the key holder sent no files");
+    }
+    err = tls_context_load(g->options, material, g->reload.tickets, NULL, &g->reload.current, why);
+    material_free(material);
+    if (err == ERR_OK) {
+        tls_context_take_lease(g->reload.current, lease);
+    }
+    return err;
+}
+
+/* The holder is forked before all else: nothing is open yet, and no key was ever read here. */
+static enum err load_first(struct gateway *g, struct load_error *why)
+{
+    if (g->options->key_holder == KEY_HOLDER_OFF) {
+        g->reload.tickets = ticket_keys_new();
+        return load_files(g->options, g->reload.tickets, &g->reload.current, why);
+    }
+    enum err err = key_control_fork(g->options, &g->keys, why);
+    g->reload.tickets = ticket_keys_new(); /* which the holder has no business with */
+    return err == ERR_OK ? load_from_holder(g, why) : err;
 }
 
 /* From here on the process reads no file; what it writes is the key log, if there is one. */
@@ -166,7 +191,7 @@ static void on_hup(uv_signal_t *handle, int number)
     if (g->keys != NULL) {
         key_control_reload(g->keys, false);
     } else {
-        reload_now(&g->reload, 0);
+        reload_now(&g->reload);
     }
 }
 
@@ -184,11 +209,16 @@ static void on_term(uv_signal_t *handle, int number)
     drain(handle->data);
 }
 
-static void on_material(void *arg, uint32_t set, struct slice bytes)
+static void on_material(void *arg, struct key_lease *lease, struct slice bytes)
 {
     struct gateway *g = arg;
-    (void)bytes;
-    reload_now(&g->reload, set);
+    struct material *material;
+    if (material_decode(g->options, bytes, &material) != ERR_OK) {
+        log_event(LOG_ERROR, "the key holder sent files that cannot be read");
+        return;
+    }
+    reload_take(&g->reload, material, lease);
+    material_free(material);
 }
 
 static void on_refused(void *arg, struct slice why)

@@ -19,9 +19,9 @@
 #include "key_sets.h"
 #include "key_signer.h"
 #include "key_wire.h"
+#include "material.h"
 #include "privilege.h"
 #include "sandbox.h"
-#include "tls_pair.h"
 
 enum { IN_MAX = 64 * 1024 }; /* notes from the gateway have no body */
 
@@ -120,27 +120,41 @@ static bool say(const struct key_holder *h, const struct key_note *note)
 
 /* Files. */
 
-/* INTERIM, until material and source are here. */
+static void keep_keys(struct key_holder *h, const struct material *m)
+{
+    size_t count = material_count(m, MATERIAL_CERT);
+    EVP_PKEY **keys = mem_alloc(count * sizeof(EVP_PKEY *));
+    for (size_t i = 0; i < count; i++) {
+        keys[i] = material_key(m, i)->key;
+    }
+    key_sets_add(h->sets, ++h->last_set, keys, count);
+    free(keys);
+}
+
+static bool offer(struct key_holder *h, const struct material *m)
+{
+    struct buf bytes;
+    buf_init(&bytes, MATERIAL_MAX_BYTES);
+    keep_keys(h, m);
+    material_encode(m, &bytes);
+    bool ok = !bytes.overflow &&
+              say(h, &(struct key_note){
+                         .type = KEY_MATERIAL, .set = h->last_set, .body = buf_slice(&bytes) });
+    buf_release(&bytes);
+    return ok;
+}
+
 static bool read_files(struct key_holder *h)
 {
-    const struct gateway_options *o = h->options;
     struct load_error why;
-    SHA256_CTX sha;
-    EVP_PKEY *keys[16];
-    SHA256_Init(&sha);
-    for (size_t i = 0; i < o->cert.count; i++) {
-        struct tls_pair p;
-        const char *key = o->key.count == 0 ? NULL : o->key.items[i];
-        if (tls_pair_load(o->cert.items[i], key, &sha, &p, &why) != ERR_OK) {
-            say(h, &(struct key_note){ .type = KEY_REFUSED, .body = slice_of(why.text) });
-            return false;
-        }
-        EVP_PKEY_up_ref(p.key);
-        keys[i] = p.key;
-        tls_pair_release(&p);
+    struct material *m;
+    if (material_read(h->options, &m, &why) != ERR_OK) {
+        say(h, &(struct key_note){ .type = KEY_REFUSED, .body = slice_of(why.text) });
+        return false;
     }
-    key_sets_add(h->sets, ++h->last_set, keys, o->cert.count);
-    return say(h, &(struct key_note){ .type = KEY_MATERIAL, .set = h->last_set });
+    bool ok = offer(h, m);
+    material_free(m);
+    return ok;
 }
 
 /* Notes from the gateway. */

@@ -5,13 +5,18 @@
 
 #include "base/log.h"
 
-void reload_now(struct reload *r, uint32_t key_set)
+static void refuse(const struct load_error *why)
+{
+    log_event(LOG_ERROR, "reload refused, the former certificates and trust stay in use",
+              LF_STR("reason", why->text));
+}
+
+void reload_take(struct reload *r, const struct material *material, struct key_lease *lease)
 {
     struct load_error why;
     struct tls_context *fresh;
-    if (tls_context_load(r->options, key_set, r->tickets, r->current, &fresh, &why) != ERR_OK) {
-        log_event(LOG_ERROR, "reload refused, the former certificates and trust stay in use",
-                  LF_STR("reason", why.text));
+    if (tls_context_load(r->options, material, r->tickets, r->current, &fresh, &why) != ERR_OK) {
+        refuse(&why);
         return;
     }
     if (tls_context_same(fresh, r->current)) {
@@ -19,10 +24,23 @@ void reload_now(struct reload *r, uint32_t key_set)
         tls_context_unref(fresh);
         return;
     }
+    tls_context_take_lease(fresh, lease);
     for (size_t i = 0; i < r->worker_count; i++) {
         worker_swap(r->workers[i], fresh);
     }
     tls_context_unref(r->current);
     r->current = fresh;
     tls_context_log(fresh, "reloaded");
+}
+
+void reload_now(struct reload *r)
+{
+    struct load_error why;
+    struct material *material;
+    if (material_read(r->options, &material, &why) != ERR_OK) {
+        refuse(&why);
+        return;
+    }
+    reload_take(r, material, NULL);
+    material_free(material);
 }

@@ -15,7 +15,13 @@ struct reload {
     size_t worker_count;
 };
 
-/* reload_now loads everything again and hands it to the workers if anything changed. */
-void reload_now(struct reload *r, uint32_t key_set);
+/*
+ * reload_take builds a context from what was read and hands it to the workers if anything changed. `lease`
+ * is NULL when the material has its private keys.
+ */
+void reload_take(struct reload *r, const struct material *material, struct key_lease *lease);
+
+/* reload_now reads every file and takes it. */
+void reload_now(struct reload *r);
 
 #endif

@@ -27,10 +27,10 @@ struct tls_context {
     SSL_CTX *ssl;
     struct tls_pair *pairs;
     size_t pair_count;
-    uint32_t key_set; /* of the key holder; 0: the private keys are here */
+    struct key_lease *lease; /* NULL: the private keys are here */
     struct tls_trust *trust;
     uint64_t generation;
-    uint8_t digest[SHA256_DIGEST_LENGTH]; /* of certificates and keys */
+    uint8_t digest[SHA256_DIGEST_LENGTH]; /* of all that it was made from */
     int keylog_fd;
 };
 
@@ -64,14 +64,14 @@ static struct tls_context *context_of(const SSL *ssl)
 }
 
 /* With the key holder a pair has the public half of its key only, and signs by asking. */
-static EVP_PKEY *key_of(const struct tls_context *c, const struct tls_pair *p)
+static EVP_PKEY *key_of(const struct tls_pair *p)
 {
-    return c->key_set == 0 ? p->key : NULL;
+    return p->key_is_private ? p->key : NULL;
 }
 
-static const SSL_PRIVATE_KEY_METHOD *method_of(const struct tls_context *c)
+static const SSL_PRIVATE_KEY_METHOD *method_of(const struct tls_pair *p)
 {
-    return c->key_set == 0 ? NULL : tls_context_remote_key();
+    return p->key_is_private ? NULL : tls_context_remote_key();
 }
 
 static enum ssl_select_cert_result_t select_pair(const SSL_CLIENT_HELLO *hello)
@@ -82,8 +82,7 @@ static enum ssl_select_cert_result_t select_pair(const SSL_CLIENT_HELLO *hello)
         return ssl_select_cert_success; /* the SSL_CTX has it */
     }
     tls_context_chose(hello->ssl, (size_t)(p - c->pairs));
-    return SSL_set_chain_and_key(hello->ssl, p->chain, p->chain_len, key_of(c, p), method_of(c)) ==
-                   1
+    return SSL_set_chain_and_key(hello->ssl, p->chain, p->chain_len, key_of(p), method_of(p)) == 1
                ? ssl_select_cert_success
                : ssl_select_cert_error;
 }
@@ -96,21 +95,17 @@ static void write_keylog(const SSL *ssl, const char *line)
     (void)ignored;
 }
 
-static enum err load_pairs(struct tls_context *c, struct load_error *why)
+static enum err load_pairs(struct tls_context *c, const struct material *m, struct load_error *why)
 {
-    const struct gateway_options *o = c->options;
-    SHA256_CTX sha;
-    SHA256_Init(&sha);
-    c->pairs = mem_zalloc(o->cert.count * sizeof(c->pairs[0]));
-    for (size_t i = 0; i < o->cert.count; i++) {
-        const char *key = o->key.count == 0 ? NULL : o->key.items[i];
-        enum err err = tls_pair_load(o->cert.items[i], key, &sha, &c->pairs[i], why);
+    size_t count = material_count(m, MATERIAL_CERT);
+    c->pairs = mem_zalloc(count * sizeof(c->pairs[0]));
+    for (size_t i = 0; i < count; i++) {
+        enum err err = tls_pair_load(m, i, &c->pairs[i], why);
         if (err != ERR_OK) {
             return err;
         }
         c->pair_count++;
     }
-    SHA256_Final(c->digest, &sha);
     return ERR_OK;
 }
 
@@ -166,7 +161,7 @@ static enum err build_ssl(struct tls_context *c, struct load_error *why)
      * would be paid for sharing what nobody keeps. */
     SSL_CTX_set_retain_only_sha256_of_client_certs(c->ssl, 1);
     const struct tls_pair *p = &c->pairs[0];
-    if (!SSL_CTX_set_chain_and_key(c->ssl, p->chain, p->chain_len, key_of(c, p), method_of(c))) {
+    if (!SSL_CTX_set_chain_and_key(c->ssl, p->chain, p->chain_len, key_of(p), method_of(p))) {
         ERR_clear_error();
         return load_error_set(why, "%s: BoringSSL does not take this certificate",
                               c->options->cert.items[0]);
@@ -186,7 +181,7 @@ static uint64_t next_generation(const struct tls_context *c, const struct tls_co
     return previous->generation + (tls_trust_same(c->trust, previous->trust) ? 0 : 1);
 }
 
-enum err tls_context_load(const struct gateway_options *options, uint32_t key_set,
+enum err tls_context_load(const struct gateway_options *options, const struct material *material,
                           struct ticket_keys *tickets, const struct tls_context *previous,
                           struct tls_context **out, struct load_error *why)
 {
@@ -194,11 +189,11 @@ enum err tls_context_load(const struct gateway_options *options, uint32_t key_se
     atomic_init(&c->refs, 1);
     c->options = options;
     c->tickets = tickets;
-    c->key_set = key_set;
     c->keylog_fd = -1;
-    enum err err = load_pairs(c, why);
+    memcpy(c->digest, material_digest(material), sizeof(c->digest));
+    enum err err = load_pairs(c, material, why);
     if (err == ERR_OK) {
-        err = tls_trust_load(options, &c->trust, why);
+        err = tls_trust_load(material, &c->trust, why);
     }
     if (err == ERR_OK) {
         err = build_ssl(c, why);
@@ -229,6 +224,7 @@ void tls_context_unref(struct tls_context *c)
     free(c->pairs);
     tls_trust_free(c->trust);
     SSL_CTX_free(c->ssl);
+    key_lease_unref(c->lease);
     if (c->keylog_fd >= 0) {
         close(c->keylog_fd);
     }
@@ -260,15 +256,20 @@ uint64_t tls_context_generation(const struct tls_context *c)
     return c->generation;
 }
 
+void tls_context_take_lease(struct tls_context *c, struct key_lease *lease)
+{
+    key_lease_unref(c->lease);
+    c->lease = key_lease_ref(lease);
+}
+
 uint32_t tls_context_key_set(const struct tls_context *c)
 {
-    return c->key_set;
+    return c->lease == NULL ? 0 : key_lease_set(c->lease);
 }
 
 bool tls_context_same(const struct tls_context *a, const struct tls_context *b)
 {
-    return memcmp(a->digest, b->digest, sizeof(a->digest)) == 0 &&
-           tls_trust_same(a->trust, b->trust);
+    return memcmp(a->digest, b->digest, sizeof(a->digest)) == 0;
 }
 
 void tls_context_log(const struct tls_context *c, const char *message)

@@ -8,18 +8,19 @@
 
 #include <openssl/ssl.h>
 
+#include "key_lease.h"
 #include "ticket.h"
 #include "tls_trust.h"
 
 struct tls_context;
 
 /*
- * tls_context_load reads all files that the options name. `previous` (may be NULL) tells whether trust
- * changed: the generation grows only then, so that tickets outlive a mere renewal of our certificate.
- * `options` and `tickets` must outlive the context.
+ * tls_context_load builds one from what was read, which it does not keep. `previous` (may be NULL) tells
+ * whether trust changed: the generation grows only then, so that tickets outlive a mere renewal of our
+ * certificate. `options` and `tickets` must outlive the context.
  */
-MUST_CHECK enum err tls_context_load(const struct gateway_options *options, uint32_t key_set,
-                                     struct ticket_keys *tickets,
+MUST_CHECK enum err tls_context_load(const struct gateway_options *options,
+                                     const struct material *material, struct ticket_keys *tickets,
                                      const struct tls_context *previous, struct tls_context **out,
                                      struct load_error *why);
 
@@ -39,9 +40,11 @@ bool tls_context_same(const struct tls_context *a, const struct tls_context *b);
 void tls_context_log(const struct tls_context *c, const char *message);
 
 /*
- * Where the private keys are in the key holder: the set they are in, and (defined in tls_session.c) the
- * method that asks for signatures and the word that a certificate was chosen.
+ * Where the private keys are in the key holder: the lease of the set that they are in (a reference is taken,
+ * before the first session), its number, and (defined in tls_session.c) the method that asks for signatures
+ * and the word that a certificate was chosen.
  */
+void tls_context_take_lease(struct tls_context *c, struct key_lease *lease);
 uint32_t tls_context_key_set(const struct tls_context *c);
 const SSL_PRIVATE_KEY_METHOD *tls_context_remote_key(void);
 void tls_context_chose(SSL *ssl, size_t pair);
