@@ -1,6 +1,6 @@
 /*
- * gateway: starts the workers and waits for signals in a loop of its own: SIGHUP loads files again,
- * SIGTERM and SIGINT drain. It touches no client.
+ * gateway: starts the workers and waits for signals and changed files in a loop of its own: SIGHUP reads
+ * them again, SIGTERM and SIGINT drain. It touches no client.
  */
 #include "gateway.h"
 
@@ -13,10 +13,12 @@
 
 #include "base/log.h"
 #include "key_control.h"
+#include "keylog.h"
 #include "listener.h"
 #include "privilege.h"
 #include "reload.h"
 #include "sandbox.h"
+#include "source.h"
 
 enum {
     EXIT_BAD_START = 2,
@@ -29,7 +31,8 @@ struct gateway {
     const struct gateway_options *options;
     struct worker_shared shared;
     struct reload reload;
-    struct key_control *keys; /* NULL with --key-holder off */
+    struct key_control *keys; /* one of these two: files are read there, or here */
+    struct source *source;
     uv_loop_t loop;
     uv_signal_t signals[3];
     uv_timer_t rotate;
@@ -47,23 +50,17 @@ static int bad_start(const struct load_error *why)
     return EXIT_BAD_START;
 }
 
-static enum err load_files(const struct gateway_options *o, struct ticket_keys *tickets,
-                           struct tls_context **out, struct load_error *why)
-{
-    struct material *material;
-    enum err err = material_read(o, &material, why);
-    if (err == ERR_OK) {
-        err = tls_context_load(o, material, tickets, NULL, out, why);
-        material_free(material);
-    }
-    return err;
-}
-
 int gateway_check(const struct gateway_options *o)
 {
     struct load_error why;
+    struct material *material;
     struct tls_context *context;
-    if (load_files(o, NULL, &context, &why) != ERR_OK) {
+    enum err err = material_read(o, &material, &why);
+    if (err == ERR_OK) {
+        err = tls_context_load(o, material, NULL, NULL, &context, &why);
+        material_free(material);
+    }
+    if (err != ERR_OK) {
         return bad_start(&why);
     }
     tls_context_log(context, "checked");
@@ -100,46 +97,37 @@ static void limit_files(const struct gateway_options *o)
     }
 }
 
-static enum err load_from_holder(struct gateway *g, struct load_error *why)
+static enum err read_first(struct gateway *g, struct material **out, struct load_error *why)
 {
-    struct key_lease *lease;
-    struct slice bytes;
-    struct material *material;
-    enum err err = key_control_first(g->keys, &lease, &bytes, why);
-    if (err != ERR_OK) {
-        return err;
-    }
-    if (material_decode(g->options, bytes, &material) != ERR_OK) {
-        return load_error_set(why, "the key holder sent no files");
-    }
-    err = tls_context_load(g->options, material, g->reload.tickets, NULL, &g->reload.current, why);
-    material_free(material);
-    if (err == ERR_OK) {
-        tls_context_take_lease(g->reload.current, lease);
-    }
-    return err;
+    return g->keys == NULL ? material_read(g->options, out, why)
+                           : key_control_first(g->keys, out, why);
 }
 
 /* The holder is forked before all else: nothing is open yet, and no key was ever read here. */
 static enum err load_first(struct gateway *g, struct load_error *why)
 {
-    if (g->options->key_holder == KEY_HOLDER_OFF) {
-        g->reload.tickets = ticket_keys_new();
-        return load_files(g->options, g->reload.tickets, &g->reload.current, why);
+    struct material *material;
+    enum err err = ERR_OK;
+    if (g->options->key_holder == SWITCH_ON) {
+        err = key_control_fork(g->options, &g->keys, why);
     }
-    enum err err = key_control_fork(g->options, &g->keys, why);
     g->reload.tickets = ticket_keys_new(); /* which the holder has no business with */
-    return err == ERR_OK ? load_from_holder(g, why) : err;
+    if (err == ERR_OK) {
+        err = read_first(g, &material, why);
+    }
+    if (err == ERR_OK) {
+        err = tls_context_load(g->options, material, g->reload.tickets, NULL, &g->reload.current,
+                               why);
+        material_free(material);
+    }
+    return err;
 }
 
-/* From here on the process reads no file; what it writes is the key log, if there is one. */
-static void enter_sandbox(const struct gateway_options *o)
+/* From here on the process opens no file: certificates come from the holder, the key log is open. */
+static void enter_sandbox(void)
 {
-    const struct sandbox_rule rules[] = {
-        { o->keylog, SANDBOX_WRITE },
-    };
     privilege_shed(false);
-    if (sandbox_enter(rules, ARRAY_SIZE(rules)) != ERR_OK) {
+    if (sandbox_enter(NULL, 0) != ERR_OK) {
         log_event(
             LOG_WARNING,
             "this kernel has no Landlock: only the files' modes keep the private keys from the "
@@ -160,7 +148,7 @@ static enum err prepare(struct gateway *g, struct load_error *why)
         err = privilege_drop(g->options->user, why);
     }
     if (err == ERR_OK && g->keys != NULL) {
-        enter_sandbox(g->options);
+        enter_sandbox();
     }
     privilege_no_dump();
     return err;
@@ -189,9 +177,9 @@ static void on_hup(uv_signal_t *handle, int number)
     struct gateway *g = handle->data;
     (void)number;
     if (g->keys != NULL) {
-        key_control_reload(g->keys, false);
+        key_control_reload(g->keys);
     } else {
-        reload_now(&g->reload);
+        source_ask(g->source);
     }
 }
 
@@ -209,25 +197,6 @@ static void on_term(uv_signal_t *handle, int number)
     drain(handle->data);
 }
 
-static void on_material(void *arg, struct key_lease *lease, struct slice bytes)
-{
-    struct gateway *g = arg;
-    struct material *material;
-    if (material_decode(g->options, bytes, &material) != ERR_OK) {
-        log_event(LOG_ERROR, "the key holder sent files that cannot be read");
-        return;
-    }
-    reload_take(&g->reload, material, lease);
-    material_free(material);
-}
-
-static void on_refused(void *arg, struct slice why)
-{
-    (void)arg;
-    log_event(LOG_ERROR, "reload refused, the former certificates and trust stay in use",
-              LF_SLICE("reason", why));
-}
-
 /*
  * Without its holder the gateway can let nobody in, and only a new start brings one: it has given up what it
  * would take. Lingering for those who are in would look alive to a supervisor and be closed to everyone else,
@@ -242,11 +211,19 @@ static void on_keys_lost(void *arg, const char *how)
     drain(g);
 }
 
-static const struct key_control_events key_events = {
-    .on_material = on_material,
-    .on_refused = on_refused,
-    .on_lost = on_keys_lost,
-};
+/* watch_files: they are read by the holder, or here; either way each new set goes to reload. */
+static void watch_files(struct gateway *g)
+{
+    if (g->keys == NULL) {
+        g->source = source_new(&g->loop, g->options, tls_context_digest(g->reload.current),
+                               reload_take, &g->reload);
+        return;
+    }
+    key_control_watch(
+        g->keys, &g->loop,
+        &(struct key_control_owner){
+            .take = reload_take, .take_arg = &g->reload, .on_lost = on_keys_lost, .lost_arg = g });
+}
 
 static void on_worker_ended(void *arg)
 {
@@ -260,6 +237,9 @@ static void on_rotate(uv_timer_t *timer)
 {
     struct gateway *g = timer->data;
     ticket_keys_rotate(g->reload.tickets);
+    if (g->options->keylog != NULL) {
+        keylog_warn(g->options->keylog);
+    }
 }
 
 static void say_ready(struct gateway *g)
@@ -337,6 +317,7 @@ static void finish(struct gateway *g)
     if (g->keys != NULL) {
         key_control_unwatch(g->keys);
     }
+    source_close(g->source);
     uv_walk(&g->loop, close_handle, NULL);
     uv_run(&g->loop, UV_RUN_DEFAULT);
     uv_loop_close(&g->loop);
@@ -362,9 +343,7 @@ int gateway_run(const struct gateway_options *o)
         return bad_start(&why);
     }
     watch_time(&g);
-    if (g.keys != NULL) {
-        key_control_watch(g.keys, &g.loop, &key_events, &g);
-    }
+    watch_files(&g);
     uv_run(&g.loop, UV_RUN_DEFAULT);
     finish(&g);
     return g.status;

@@ -15,10 +15,11 @@
 
 #include "base/log.h"
 #include "key_holder.h"
+#include "key_wire.h"
 
 enum {
     READ_AT_ONCE = 256 * 1024,
-    OUT_MAX = 1024 * 1024, /* notes to the holder have no body */
+    OUT_MAX = 1024 * 1024, /* notes to the holder are short */
     END_WAIT_MS = 1000,
     END_POLL_MS = 2,
     LOOK_MS = 500,
@@ -34,9 +35,8 @@ struct key_control {
     bool watched;
     struct key_lease **leases; /* one reference of each; the newest last */
     size_t lease_count;
-    const struct key_control_events *events;
-    void *arg;
-    size_t consumed; /* by key_control_first, until its bytes are not lent any more */
+    const struct gateway_options *options;
+    struct key_control_owner owner;
     struct buf in;
     struct buf out;
 };
@@ -96,6 +96,7 @@ enum err key_control_fork(const struct gateway_options *o, struct key_control **
     size_t workers = (size_t)o->workers;
     int *theirs = mem_alloc((workers + 1) * sizeof(int));
     k->fd = -1;
+    k->options = o;
     k->signing = mem_alloc(workers * sizeof(int));
     buf_init(&k->in, KEY_NOTE_MAX + READ_AT_ONCE);
     buf_init(&k->out, OUT_MAX);
@@ -163,7 +164,7 @@ static void lost(struct key_control *k, const char *why)
     uv_poll_stop(&k->poll);
     hang_up(k); /* which ends it, should it still be there */
     ended(k, how, sizeof(how));
-    k->events->on_lost(k->arg, how);
+    k->owner.on_lost(k->owner.lost_arg, how);
 }
 
 /* Leases: a set that nobody signs under is one that the holder has to forget. */
@@ -176,7 +177,7 @@ static struct key_lease *lease_new(struct key_control *k, uint32_t set)
     return k->leases[k->lease_count++];
 }
 
-static void say(struct key_control *k, enum key_note_type type, uint32_t set);
+static void say(struct key_control *k, const struct key_note *note);
 
 static void give_back(struct key_control *k)
 {
@@ -184,7 +185,7 @@ static void give_back(struct key_control *k)
     for (size_t i = 0; i < k->lease_count; i++) {
         struct key_lease *l = k->leases[i];
         if (key_lease_is_last(l)) {
-            say(k, KEY_DROP, key_lease_set(l));
+            say(k, &(struct key_note){ .type = KEY_DROP, .set = key_lease_set(l) });
             key_lease_unref(l);
         } else {
             k->leases[kept++] = l;
@@ -211,13 +212,31 @@ static ssize_t read_some(struct key_control *k)
     return n;
 }
 
-static void take_note(struct key_control *k, const struct key_note *note)
+static enum err decode(struct key_control *k, const struct key_note *note, struct material **out,
+                       struct load_error *why)
 {
-    if (note->type == KEY_MATERIAL) {
-        k->events->on_material(k->arg, lease_new(k, note->set), note->body);
-    } else {
-        k->events->on_refused(k->arg, note->body);
+    if (material_decode(k->options, note->body, out) != ERR_OK) {
+        return load_error_set(why, "what the key holder sent is no set of files");
     }
+    material_set_lease(*out, lease_new(k, note->set));
+    return ERR_OK;
+}
+
+/* take_material is the holder's source's take: the answer goes back. */
+static void take_material(struct key_control *k, const struct key_note *note)
+{
+    struct key_note answer = { .type = KEY_TAKEN, .set = note->set };
+    struct load_error why;
+    struct material *m;
+    enum err err = decode(k, note, &m, &why);
+    if (err == ERR_OK && (err = k->owner.take(k->owner.take_arg, m, note->asked, &why)) != ERR_OK) {
+        material_free(m);
+    }
+    if (err != ERR_OK) {
+        answer.type = KEY_BAD;
+        answer.body = slice_of(why.text);
+    }
+    say(k, &answer);
 }
 
 static void take_notes(struct key_control *k)
@@ -226,7 +245,9 @@ static void take_notes(struct key_control *k)
     size_t used;
     enum key_wire_status status;
     while ((status = key_read_note(buf_slice(&k->in), false, &note, &used)) == KEY_WIRE_READY) {
-        take_note(k, &note);
+        if (note.type == KEY_MATERIAL) { /* the others are said before there is a loop */
+            take_material(k, &note);
+        }
         buf_consume(&k->in, used);
     }
     if (buf_len(&k->in) == 0) {
@@ -270,22 +291,21 @@ static enum key_wire_status wait_for_note(struct key_control *k, struct key_note
     return status;
 }
 
-enum err key_control_first(struct key_control *k, struct key_lease **lease, struct slice *bytes,
-                           struct load_error *why)
+enum err key_control_first(struct key_control *k, struct material **out, struct load_error *why)
 {
     struct key_note note;
-    if (wait_for_note(k, &note, &k->consumed) == KEY_WIRE_BAD) {
+    size_t used;
+    if (wait_for_note(k, &note, &used) == KEY_WIRE_BAD) {
         char how[128] = "it said nothing";
         hang_up(k);
         ended(k, how, sizeof(how));
         return load_error_set(why, "the key holder ended at once: %s", how);
     }
-    if (note.type != KEY_MATERIAL) {
-        return load_error_set(why, "%.*s", (int)note.body.len, (const char *)note.body.p);
-    }
-    *lease = lease_new(k, note.set);
-    *bytes = note.body;
-    return ERR_OK;
+    enum err err = note.type == KEY_MATERIAL
+                       ? decode(k, &note, out, why)
+                       : load_error_set(why, "%.*s", (int)note.body.len, (const char *)note.body.p);
+    buf_consume(&k->in, used);
+    return err;
 }
 
 /* Notes to the holder. */
@@ -301,31 +321,28 @@ static void flush(struct key_control *k)
     uv_poll_start(&k->poll, UV_READABLE | (buf_len(&k->out) > 0 ? UV_WRITABLE : 0), on_poll);
 }
 
-static void say(struct key_control *k, enum key_note_type type, uint32_t set)
+static void say(struct key_control *k, const struct key_note *note)
 {
     if (k->fd >= 0) {
-        key_write_note(&k->out, &(struct key_note){ .type = type, .set = set });
+        key_write_note(&k->out, note);
         flush(k);
     }
 }
 
-void key_control_reload(struct key_control *k, bool force)
+void key_control_reload(struct key_control *k)
 {
-    say(k, KEY_RELOAD, force);
+    say(k, &(struct key_note){ .type = KEY_RELOAD });
 }
 
 void key_control_watch(struct key_control *k, uv_loop_t *loop,
-                       const struct key_control_events *events, void *arg)
+                       const struct key_control_owner *owner)
 {
-    buf_consume(&k->in, k->consumed);
-    k->consumed = 0;
-    k->events = events;
-    k->arg = arg;
+    k->owner = *owner;
     k->watched = true;
     uv_poll_init(loop, &k->poll, k->fd);
     uv_timer_init(loop, &k->look);
     uv_timer_start(&k->look, on_look, LOOK_MS, LOOK_MS);
-    flush(k);
+    say(k, &(struct key_note){ .type = KEY_TAKEN });
 }
 
 void key_control_unwatch(struct key_control *k)

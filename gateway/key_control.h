@@ -7,24 +7,21 @@
 
 #include <uv.h>
 
-#include "key_lease.h"
-#include "key_wire.h"
-#include "options.h"
-#include "pem.h"
+#include "source.h"
 
 struct key_control;
 
 /*
  * What the owner hears, on the main loop.
- * on_material  a set that the holder has read. The bytes are lent; who signs under it takes a reference of
- *              the lease, or the holder will forget its private keys
- * on_refused   there is no new set, and why
- * on_lost      the holder is gone: nothing is signed any more. Once; `how` it ended is for the log.
+ * take     each set that the holder has read, its private keys replaced by a lease, as from a source: what
+ *          it answers goes to the holder's source
+ * on_lost  the holder is gone: nothing is signed any more. Once; `how` it ended is for the log.
  */
-struct key_control_events {
-    void (*on_material)(void *arg, struct key_lease *lease, struct slice bytes);
-    void (*on_refused)(void *arg, struct slice why);
+struct key_control_owner {
+    source_take *take;
+    void *take_arg;
     void (*on_lost)(void *arg, const char *how);
+    void *lost_arg;
 };
 
 /* key_control_fork starts the holder. Before any thread, any secret and any privilege is given up. */
@@ -32,21 +29,21 @@ MUST_CHECK enum err key_control_fork(const struct gateway_options *o, struct key
                                      struct load_error *why);
 
 /*
- * key_control_first waits for the first set; ERR_INVALID with the holder's reason when it cannot be read.
- * The bytes live until key_control_watch, the lease is lent as on_material's.
+ * key_control_first waits for the first set, and gives it to the caller; ERR_INVALID with the holder's
+ * reason when it cannot be read. key_control_watch tells the holder that it was taken.
  */
-MUST_CHECK enum err key_control_first(struct key_control *k, struct key_lease **lease,
-                                      struct slice *bytes, struct load_error *why);
+MUST_CHECK enum err key_control_first(struct key_control *k, struct material **out,
+                                      struct load_error *why);
 
 /* key_control_take_fd gives a worker its socket, which is then the worker's. */
 int key_control_take_fd(struct key_control *k, size_t worker);
 
-/* key_control_watch goes on in the main loop. `events` are borrowed. */
+/* key_control_watch goes on in the main loop. */
 void key_control_watch(struct key_control *k, uv_loop_t *loop,
-                       const struct key_control_events *events, void *arg);
+                       const struct key_control_owner *owner);
 
-/* key_control_reload has the files read again; `force` is passed along. */
-void key_control_reload(struct key_control *k, bool force);
+/* key_control_reload has the files read again. */
+void key_control_reload(struct key_control *k);
 
 /* key_control_unwatch takes it out of its loop, which must run once more. */
 void key_control_unwatch(struct key_control *k);

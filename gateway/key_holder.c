@@ -19,23 +19,30 @@
 #include "key_sets.h"
 #include "key_signer.h"
 #include "key_wire.h"
-#include "material.h"
 #include "privilege.h"
 #include "sandbox.h"
+#include "source.h"
 
-enum { IN_MAX = 64 * 1024 }; /* notes from the gateway have no body */
+enum { IN_MAX = 64 * 1024 }; /* notes from the gateway are short */
 
 struct key_holder {
     const struct gateway_options *options;
     uv_loop_t loop;
     uv_poll_t control;
+    uv_timer_t reload;
     int fd;
+    struct source *source;
     struct key_sets *sets;
     struct key_signer **signers;
     size_t signer_count;
     uint32_t last_set;
+    bool waiting;    /* for the gateway's answer to a set */
+    enum err answer; /* when that has come */
+    struct load_error bad;
     struct buf in;
 };
+
+static void on_reload(uv_timer_t *timer);
 
 /* Becoming no more than a key holder. */
 
@@ -118,53 +125,26 @@ static bool say(const struct key_holder *h, const struct key_note *note)
     return ok;
 }
 
-/* Files. */
-
-static void keep_keys(struct key_holder *h, const struct material *m)
-{
-    size_t count = material_count(m, MATERIAL_CERT);
-    EVP_PKEY **keys = mem_alloc(count * sizeof(EVP_PKEY *));
-    for (size_t i = 0; i < count; i++) {
-        keys[i] = material_key(m, i)->key;
-    }
-    key_sets_add(h->sets, ++h->last_set, keys, count);
-    free(keys);
-}
-
-static bool offer(struct key_holder *h, const struct material *m)
-{
-    struct buf bytes;
-    buf_init(&bytes, MATERIAL_MAX_BYTES);
-    keep_keys(h, m);
-    material_encode(m, &bytes);
-    bool ok = !bytes.overflow &&
-              say(h, &(struct key_note){
-                         .type = KEY_MATERIAL, .set = h->last_set, .body = buf_slice(&bytes) });
-    buf_release(&bytes);
-    return ok;
-}
-
-static bool read_files(struct key_holder *h)
-{
-    struct load_error why;
-    struct material *m;
-    if (material_read(h->options, &m, &why) != ERR_OK) {
-        say(h, &(struct key_note){ .type = KEY_REFUSED, .body = slice_of(why.text) });
-        return false;
-    }
-    bool ok = offer(h, m);
-    material_free(m);
-    return ok;
-}
-
 /* Notes from the gateway. */
 
 static void take_note(struct key_holder *h, const struct key_note *note)
 {
-    if (note->type == KEY_DROP) {
+    switch (note->type) {
+    case KEY_DROP:
         key_sets_drop(h->sets, note->set);
-    } else {
-        read_files(h);
+        break;
+    case KEY_RELOAD:
+        uv_timer_start(&h->reload, on_reload, 0, 0); /* perhaps the last set is not answered yet */
+        break;
+    case KEY_BAD:
+        load_error_set(&h->bad, "%.*s", (int)note->body.len, (const char *)note->body.p);
+        h->answer = ERR_INVALID;
+        h->waiting = false;
+        break;
+    default: /* KEY_TAKEN */
+        h->answer = ERR_OK;
+        h->waiting = false;
+        break;
     }
 }
 
@@ -181,6 +161,7 @@ static bool take_notes(struct key_holder *h)
     return status != KEY_WIRE_BAD;
 }
 
+/* read_notes returns false when the gateway has gone. */
 static bool read_notes(struct key_holder *h)
 {
     enum { AT_ONCE = 1024 };
@@ -200,6 +181,94 @@ static void on_control(uv_poll_t *poll, int status, int events)
     if (status < 0 || !read_notes(h)) {
         uv_stop(&h->loop); /* the gateway has gone: so do we */
     }
+}
+
+/* Sets. */
+
+static uint32_t keep_keys(struct key_holder *h, const struct material *m)
+{
+    size_t count = material_count(m, MATERIAL_CERT);
+    EVP_PKEY **keys = mem_alloc(count * sizeof(EVP_PKEY *));
+    for (size_t i = 0; i < count; i++) {
+        keys[i] = material_key(m, i)->key;
+    }
+    key_sets_add(h->sets, ++h->last_set, keys, count);
+    free(keys);
+    return h->last_set;
+}
+
+static bool send_material(struct key_holder *h, const struct material *m, bool asked, uint32_t set)
+{
+    struct buf bytes;
+    buf_init(&bytes, MATERIAL_MAX_BYTES);
+    material_encode(m, &bytes);
+    bool ok =
+        !bytes.overflow &&
+        say(h, &(struct key_note){
+                   .type = KEY_MATERIAL, .asked = asked, .set = set, .body = buf_slice(&bytes) });
+    buf_release(&bytes);
+    return ok;
+}
+
+/* wait_for_answer: signers are other threads, and nothing else here is in a hurry. */
+static enum err wait_for_answer(struct key_holder *h, struct load_error *why)
+{
+    h->waiting = true;
+    while (h->waiting) {
+        struct pollfd p = { .fd = h->fd, .events = POLLIN };
+        poll(&p, 1, -1);
+        if (!read_notes(h)) {
+            uv_stop(&h->loop);
+            return load_error_set(why, "the gateway has gone");
+        }
+    }
+    *why = h->bad;
+    return h->answer;
+}
+
+/* offer is the source's take: the gateway says whether the set can be used. */
+static enum err offer(void *arg, struct material *m, bool asked, struct load_error *why)
+{
+    struct key_holder *h = arg;
+    uint32_t set = keep_keys(h, m);
+    key_sets_wipe_stack();
+    if (!send_material(h, m, asked, set)) {
+        uv_stop(&h->loop);
+        return load_error_set(why, "the gateway has gone, or the files are more than it takes");
+    }
+    enum err err = wait_for_answer(h, why);
+    if (err == ERR_OK) {
+        material_free(m);
+    } else {
+        key_sets_drop(h->sets, set);
+    }
+    return err;
+}
+
+/* first: what the gateway cannot start without, and so it is told what is wrong with it. */
+static enum err first(struct key_holder *h)
+{
+    struct load_error why;
+    struct material *m;
+    enum err err = material_read(h->options, &m, &why);
+    if (err != ERR_OK) {
+        say(h, &(struct key_note){ .type = KEY_NOTHING, .body = slice_of(why.text) });
+        return err;
+    }
+    uint8_t digest[SHA256_DIGEST_LENGTH];
+    memcpy(digest, material_digest(m), sizeof(digest));
+    err = offer(h, m, false, &why);
+    if (err != ERR_OK) {
+        material_free(m);
+        return err;
+    }
+    h->source = source_new(&h->loop, h->options, digest, offer, h);
+    return ERR_OK;
+}
+
+static void on_reload(uv_timer_t *timer)
+{
+    source_ask(container_of(timer, struct key_holder, reload)->source);
 }
 
 /* Life. */
@@ -224,7 +293,9 @@ static void release(struct key_holder *h)
     }
     free(h->signers);
     key_sets_free(h->sets);
+    source_close(h->source);
     uv_close((uv_handle_t *)&h->control, NULL);
+    uv_close((uv_handle_t *)&h->reload, NULL);
     uv_run(&h->loop, UV_RUN_DEFAULT);
     uv_loop_close(&h->loop);
     buf_release(&h->in);
@@ -242,8 +313,9 @@ int key_holder_run(const struct gateway_options *o, const struct key_holder_fds 
     uv_loop_init(&h.loop);
     uv_poll_init(&h.loop, &h.control, h.fd);
     uv_poll_start(&h.control, UV_READABLE, on_control);
+    uv_timer_init(&h.loop, &h.reload);
     int status = EXIT_FAILURE;
-    if (read_files(&h) && start_signers(&h, fds) == ERR_OK) {
+    if (start_signers(&h, fds) == ERR_OK && first(&h) == ERR_OK) {
         uv_run(&h.loop, UV_RUN_DEFAULT);
         status = EXIT_SUCCESS;
     }

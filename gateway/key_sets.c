@@ -8,6 +8,8 @@
 #include <string.h>
 #include <uv.h>
 
+#include <openssl/mem.h>
+
 struct key_set {
     uint32_t number;
     size_t count;
@@ -99,4 +101,10 @@ size_t key_sets_count(struct key_sets *s)
     size_t count = s->count;
     uv_mutex_unlock(&s->lock);
     return count;
+}
+
+void __attribute__((noinline)) key_sets_wipe_stack(void)
+{
+    uint8_t below[16 * 1024];
+    OPENSSL_cleanse(below, sizeof(below));
 }

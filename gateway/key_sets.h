@@ -23,6 +23,12 @@ void key_sets_drop(struct key_sets *s, uint32_t number);
 /* key_sets_find returns a reference (the caller's), or NULL. */
 EVP_PKEY *key_sets_find(struct key_sets *s, uint32_t number, uint16_t pair);
 
+/*
+ * key_sets_wipe_stack wipes what calls that have returned left on this thread's stack: BoringSSL wipes what
+ * it frees, but not where it computed.
+ */
+void key_sets_wipe_stack(void);
+
 /* key_sets_count: how many sets there are. */
 size_t key_sets_count(struct key_sets *s);
 

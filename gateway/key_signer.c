@@ -112,7 +112,9 @@ static bool serve_once(struct key_signer *s)
         return n < 0 && errno == EINTR;
     }
     s->filled += (size_t)n;
-    return answer_all(s);
+    bool ok = answer_all(s);
+    key_sets_wipe_stack();
+    return ok;
 }
 
 static void run(void *arg)

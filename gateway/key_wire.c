@@ -11,6 +11,7 @@
 enum {
     MESSAGE_MAX = KEY_REQUEST_MAX - KEY_REQUEST_HEAD,
     SIGNATURE_MAX = KEY_REPLY_MAX - KEY_REPLY_HEAD,
+    REASON_MAX = 1024, /* a load_error's text */
 };
 
 /* Each type of note: who may send it, and how long its body may be. */
@@ -19,7 +20,9 @@ static const struct note_row {
     uint32_t body_max;
 } notes[] = {
     [KEY_MATERIAL] = { false, KEY_NOTE_MAX - KEY_NOTE_HEAD },
-    [KEY_REFUSED] = { false, 1024 },
+    [KEY_TAKEN] = { true, 0 },
+    [KEY_BAD] = { true, REASON_MAX },
+    [KEY_NOTHING] = { false, REASON_MAX },
     [KEY_RELOAD] = { true, 0 },
     [KEY_DROP] = { true, 0 },
 };
@@ -86,17 +89,19 @@ enum key_wire_status key_read_note(struct slice in, bool to_holder, struct key_n
 {
     struct key_note n;
     uint32_t length;
-    uint8_t type;
+    uint8_t type, asked;
     CBS cbs;
     CBS_init(&cbs, in.p, in.len);
-    if (!CBS_get_u32le(&cbs, &length) || !CBS_get_u8(&cbs, &type) || !CBS_get_u32le(&cbs, &n.set)) {
+    if (!CBS_get_u32le(&cbs, &length) || !CBS_get_u8(&cbs, &type) || !CBS_get_u8(&cbs, &asked) ||
+        !CBS_get_u32le(&cbs, &n.set)) {
         return KEY_WIRE_NEED_MORE;
     }
     const struct note_row *row = row_of(type);
-    if (row == NULL || row->to_holder != to_holder || length > row->body_max) {
+    if (row == NULL || row->to_holder != to_holder || length > row->body_max || asked > 1) {
         return KEY_WIRE_BAD;
     }
     n.type = (enum key_note_type)type;
+    n.asked = asked == 1;
     enum key_wire_status status = take_body(in, KEY_NOTE_HEAD, length, &n.body, used);
     if (status == KEY_WIRE_READY) {
         *out = n;
@@ -143,9 +148,10 @@ void key_write_reply(struct buf *out, const struct key_reply *r)
 
 void key_write_note(struct buf *out, const struct key_note *n)
 {
-    uint8_t type = (uint8_t)n->type;
+    uint8_t type = (uint8_t)n->type, asked = n->asked;
     append_u32(out, (uint32_t)n->body.len);
     buf_append(out, &type, 1);
+    buf_append(out, &asked, 1);
     append_u32(out, n->set);
     buf_append_slice(out, n->body);
 }

@@ -5,7 +5,7 @@
  *
  *     request   u16 length · u16 scheme · u32 set · u16 pair · u64 id · message       worker → signer
  *     reply     u16 length · u64 id · signature; length 0: refused                    signer → worker
- *     note      u32 length · u8 type · u32 set · body                           main loop ↔ holder
+ *     note      u32 length · u8 type · u8 asked · u32 set · body                main loop ↔ holder
  */
 #ifndef COFRE_GATEWAY_KEY_WIRE_H
 #define COFRE_GATEWAY_KEY_WIRE_H
@@ -17,7 +17,7 @@ enum {
     KEY_REQUEST_MAX = KEY_REQUEST_HEAD + 1024, /* TLS_SIGN_MESSAGE_MAX */
     KEY_REPLY_HEAD = 10,
     KEY_REPLY_MAX = KEY_REPLY_HEAD + 2048, /* TLS_SIGN_MAX */
-    KEY_NOTE_HEAD = 9,
+    KEY_NOTE_HEAD = 10,
     KEY_NOTE_MAX = KEY_NOTE_HEAD + 256 * 1024 * 1024, /* all files of a set, revocation lists too */
 };
 
@@ -36,16 +36,19 @@ struct key_reply {
 };
 
 /*
- * type           direction    body
- * KEY_MATERIAL   to gateway   the files of a new set, without private keys
- * KEY_REFUSED    to gateway   text: why there is no new set
- * KEY_RELOAD     to holder    empty: read the files; `set` is 1 when it is forced
- * KEY_DROP       to holder    empty: nobody signs under this set any more
+ * type           direction    meaning, and body
+ * KEY_MATERIAL   to gateway   the files of a set, without private keys; to be answered by one of the next two
+ * KEY_TAKEN      to holder    the set is in use now; empty
+ * KEY_BAD        to holder    it is not: text, why
+ * KEY_NOTHING    to gateway   there is not even a first set, and the holder ends: text, why
+ * KEY_RELOAD     to holder    somebody asked to have the files read; empty
+ * KEY_DROP       to holder    nobody signs under this set any more; empty
  */
-enum key_note_type { KEY_MATERIAL = 1, KEY_REFUSED, KEY_RELOAD, KEY_DROP };
+enum key_note_type { KEY_MATERIAL = 1, KEY_TAKEN, KEY_BAD, KEY_NOTHING, KEY_RELOAD, KEY_DROP };
 
 struct key_note {
     enum key_note_type type;
+    bool asked; /* KEY_MATERIAL: for a KEY_RELOAD, and so to be answered in the log */
     uint32_t set;
     struct slice body;
 };

@@ -114,8 +114,8 @@ static void fill_defaults(struct gateway_options *o)
 enum err options_parse(struct gateway_options *out, int argc, char **argv)
 {
     static const char *const levels[] = { "debug", "info", "warning", "error", NULL };
-    static const char *const on_off[] = { "on", "off", NULL };
     static const char *const formats[] = { "text", "json", NULL };
+    static const char *const switches[] = { "on", "off", NULL };
     *out = (struct gateway_options){
         .identity = "uri,dns,email,cn",
         .max_connections = 10000,
@@ -154,10 +154,12 @@ enum err options_parse(struct gateway_options *out, int argc, char **argv)
           "to finish what was accepted when stopping", NULL },
         { "max-request", 0, OPTION_BYTES, &out->max_request, 1024, 1073741824, NULL, "BYTES",
           "largest request", NULL },
-        { "key-holder", 0, OPTION_CHOICE, &out->key_holder, 0, 0, on_off, "CHOICE",
-          "on: private keys in a process of their own; off: in this one", NULL },
+        { "key-holder", 0, OPTION_CHOICE, &out->key_holder, 0, 0, switches, "on|off",
+          "the private keys are in a process of their own", NULL },
         { "user", 0, OPTION_TEXT, &out->user, 0, 0, NULL, "NAME",
           "become this user once keys are read and ports are open", NULL },
+        { "watch", 0, OPTION_CHOICE, &out->watch, 0, 0, switches, "on|off",
+          "use files that change at once; off: only on SIGHUP", NULL },
         { "keylog", 0, OPTION_TEXT, &out->keylog, 0, 0, NULL, "FILE",
           "write TLS secrets for Wireshark: debugging only", NULL },
         { "check", 0, OPTION_FLAG, &out->check, 0, 0, NULL, NULL,

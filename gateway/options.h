@@ -14,8 +14,8 @@ struct identity_order {
     size_t count;
 };
 
-/* Who has the private keys: a process of their own, or the gateway itself. */
-enum key_holder_choice { KEY_HOLDER_ON, KEY_HOLDER_OFF };
+/* What "on" and "off" of an option become. */
+enum option_switch { SWITCH_ON, SWITCH_OFF };
 
 struct gateway_options {
     struct option_list listen;
@@ -35,8 +35,9 @@ struct gateway_options {
     int64_t idle_timeout_ms; /* 0: never */
     int64_t drain_timeout_ms;
     int64_t max_request;
+    int watch; /* enum option_switch */
     bool check;
-    int key_holder; /* enum key_holder_choice */
+    int key_holder; /* enum option_switch */
     int log_level;
     int log_format;
 };

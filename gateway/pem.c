@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -83,7 +82,7 @@ enum err pem_file_read(const char *path, struct pem_file *out, struct load_error
         err = load_error_set(why, "%s: larger than 64 MiB", path);
     } else {
         size_t cap = (size_t)st.st_size + 1;
-        f.mode = st.st_mode & 07777;
+        f.stamp = stamp_of(&st);
         f.p = mem_alloc(cap);
         err = read_all(fd, &f, cap, why);
     }

@@ -9,12 +9,12 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <openssl/err.h>
 
 #include "base/log.h"
+#include "keylog.h"
 #include "tls_pair.h"
 #include "tls_sign.h"
 
@@ -89,10 +89,7 @@ static enum ssl_select_cert_result_t select_pair(const SSL_CLIENT_HELLO *hello)
 
 static void write_keylog(const SSL *ssl, const char *line)
 {
-    const struct tls_context *c = context_of(ssl);
-    struct iovec parts[] = { { (void *)line, strlen(line) }, { (void *)"\n", 1 } };
-    ssize_t ignored = writev(c->keylog_fd, parts, 2); /* a full disk must not end a session */
-    (void)ignored;
+    keylog_write(context_of(ssl)->keylog_fd, line);
 }
 
 static enum err load_pairs(struct tls_context *c, const struct material *m, struct load_error *why)
@@ -109,20 +106,25 @@ static enum err load_pairs(struct tls_context *c, const struct material *m, stru
     return ERR_OK;
 }
 
-static enum err open_keylog(struct tls_context *c, struct load_error *why)
+/* A reload goes on with the file that is open: by now we may be a user who could not open it. */
+static enum err open_keylog(struct tls_context *c, const struct tls_context *previous,
+                            struct load_error *why)
 {
     const char *path = c->options->keylog;
+    enum err err = ERR_OK;
     if (path == NULL || c->options->check) {
         return ERR_OK;
     }
-    c->keylog_fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-    if (c->keylog_fd < 0) {
-        return load_error_set(why, "%s: %s", path, strerror(errno));
+    if (previous == NULL) {
+        err = keylog_open(path, &c->keylog_fd, why);
+    } else if ((c->keylog_fd = fcntl(previous->keylog_fd, F_DUPFD_CLOEXEC, 0)) < 0) {
+        err = load_error_set(why, "--keylog %s: %s", path, strerror(errno));
     }
-    log_event(LOG_WARNING, "writing TLS secrets: whoever reads this file reads all traffic",
-              LF_STR("file", path));
-    SSL_CTX_set_keylog_callback(c->ssl, write_keylog);
-    return ERR_OK;
+    if (err == ERR_OK) {
+        keylog_warn(path);
+        SSL_CTX_set_keylog_callback(c->ssl, write_keylog);
+    }
+    return err;
 }
 
 static bool set_protocol(SSL_CTX *ssl)
@@ -148,7 +150,8 @@ static void set_sessions(SSL_CTX *ssl)
     SSL_CTX_set_early_data_enabled(ssl, 0); /* it can be replayed */
 }
 
-static enum err build_ssl(struct tls_context *c, struct load_error *why)
+static enum err build_ssl(struct tls_context *c, const struct tls_context *previous,
+                          struct load_error *why)
 {
     c->ssl = SSL_CTX_new(TLS_with_buffers_method());
     if (c->ssl == NULL || !set_protocol(c->ssl)) {
@@ -170,7 +173,7 @@ static enum err build_ssl(struct tls_context *c, struct load_error *why)
         SSL_CTX_set_select_certificate_cb(c->ssl, select_pair);
     }
     tls_context_install(c->ssl);
-    return open_keylog(c, why);
+    return open_keylog(c, previous, why);
 }
 
 static uint64_t next_generation(const struct tls_context *c, const struct tls_context *previous)
@@ -190,13 +193,14 @@ enum err tls_context_load(const struct gateway_options *options, const struct ma
     c->options = options;
     c->tickets = tickets;
     c->keylog_fd = -1;
+    c->lease = key_lease_ref(material_lease(material));
     memcpy(c->digest, material_digest(material), sizeof(c->digest));
     enum err err = load_pairs(c, material, why);
     if (err == ERR_OK) {
         err = tls_trust_load(material, &c->trust, why);
     }
     if (err == ERR_OK) {
-        err = build_ssl(c, why);
+        err = build_ssl(c, previous, why);
     }
     if (err != ERR_OK) {
         tls_context_unref(c);
@@ -256,20 +260,14 @@ uint64_t tls_context_generation(const struct tls_context *c)
     return c->generation;
 }
 
-void tls_context_take_lease(struct tls_context *c, struct key_lease *lease)
-{
-    key_lease_unref(c->lease);
-    c->lease = key_lease_ref(lease);
-}
-
 uint32_t tls_context_key_set(const struct tls_context *c)
 {
     return c->lease == NULL ? 0 : key_lease_set(c->lease);
 }
 
-bool tls_context_same(const struct tls_context *a, const struct tls_context *b)
+const uint8_t *tls_context_digest(const struct tls_context *c)
 {
-    return memcmp(a->digest, b->digest, sizeof(a->digest)) == 0;
+    return c->digest;
 }
 
 void tls_context_log(const struct tls_context *c, const char *message)

@@ -8,7 +8,6 @@
 
 #include <openssl/ssl.h>
 
-#include "key_lease.h"
 #include "ticket.h"
 #include "tls_trust.h"
 
@@ -33,18 +32,16 @@ const struct identity_order *tls_context_order(const struct tls_context *c);
 struct ticket_keys *tls_context_tickets(const struct tls_context *c);
 uint64_t tls_context_generation(const struct tls_context *c);
 
-/* tls_context_same says whether both were made from the same bytes: nothing to swap. */
-bool tls_context_same(const struct tls_context *a, const struct tls_context *b);
+/* tls_context_digest is of the material that it was made from. */
+const uint8_t *tls_context_digest(const struct tls_context *c);
 
 /* tls_context_log writes what was loaded: certificates with serial and dates, CAs, pins, revocations. */
 void tls_context_log(const struct tls_context *c, const char *message);
 
 /*
- * Where the private keys are in the key holder: the lease of the set that they are in (a reference is taken,
- * before the first session), its number, and (defined in tls_session.c) the method that asks for signatures
- * and the word that a certificate was chosen.
+ * Where the private keys are with the key holder: the number of their set, and (defined in tls_session.c) the
+ * method that asks for signatures and the word that a certificate was chosen.
  */
-void tls_context_take_lease(struct tls_context *c, struct key_lease *lease);
 uint32_t tls_context_key_set(const struct tls_context *c);
 const SSL_PRIVATE_KEY_METHOD *tls_context_remote_key(void);
 void tls_context_chose(SSL *ssl, size_t pair);

@@ -70,10 +70,13 @@ static void test_a_note_comes_back(void **state)
         struct key_note note;
         bool to_holder;
     } rows[] = {
-        { { KEY_MATERIAL, 3, { (const uint8_t *)"files", 5 } }, false },
-        { { KEY_REFUSED, 0, { (const uint8_t *)"why", 3 } }, false },
-        { { KEY_RELOAD, 1, { NULL, 0 } }, true },
-        { { KEY_DROP, 2, { NULL, 0 } }, true },
+        { { KEY_MATERIAL, false, 3, { (const uint8_t *)"files", 5 } }, false },
+        { { KEY_MATERIAL, true, 4, { (const uint8_t *)"files", 5 } }, false },
+        { { KEY_TAKEN, false, 4, { NULL, 0 } }, true },
+        { { KEY_BAD, false, 4, { (const uint8_t *)"why", 3 } }, true },
+        { { KEY_NOTHING, false, 0, { (const uint8_t *)"why", 3 } }, false },
+        { { KEY_RELOAD, false, 0, { NULL, 0 } }, true },
+        { { KEY_DROP, false, 2, { NULL, 0 } }, true },
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         struct buf b;
@@ -90,6 +93,7 @@ static void test_a_note_comes_back(void **state)
                          KEY_WIRE_READY);
         assert_int_equal(used, buf_len(&b));
         assert_int_equal(back.type, rows[i].note.type);
+        assert_int_equal(back.asked, rows[i].note.asked);
         assert_int_equal(back.set, rows[i].note.set);
         assert_true(slice_eq(back.body, rows[i].note.body));
         /* The other side never says such a thing. */
@@ -125,11 +129,14 @@ static void test_what_breaks_the_format(void **state)
     } notes[] = {
         { { 0, 0, 0, 0, 0 }, true },
         { { 0, 0, 0, 0, 0 }, false },
-        { { 0, 0, 0, 0, 5 }, true },
+        { { 0, 0, 0, 0, 7 }, true },
+        { { 0, 0, 0, 0, KEY_RELOAD, 2 }, true },
         { { 0, 0, 0, 0, 255 }, false },
         { { 1, 0, 0, 0, KEY_RELOAD }, true },
         { { 1, 0, 0, 0, KEY_DROP }, true },
-        { { 1, 4, 0, 0, KEY_REFUSED }, false },
+        { { 1, 0, 0, 0, KEY_TAKEN }, true },
+        { { 1, 4, 0, 0, KEY_BAD }, true },
+        { { 1, 4, 0, 0, KEY_NOTHING }, false },
         { { 1, 0, 0, 16, KEY_MATERIAL }, false },
         { { 255, 255, 255, 255, KEY_MATERIAL }, false },
     };

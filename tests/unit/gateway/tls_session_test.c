@@ -63,9 +63,9 @@ static struct tls_context *load_public(struct fixture *f)
     buf_init(&bytes, 1024 * 1024);
     material_encode(whole, &bytes);
     assert_int_equal(material_decode(&f->options, buf_slice(&bytes), &public), ERR_OK);
+    material_set_lease(public, f->lease);
     assert_int_equal(tls_context_load(&f->options, public, f->tickets, NULL, &context, &why),
                      ERR_OK);
-    tls_context_take_lease(context, f->lease);
     buf_release(&bytes);
     material_free(whole);
     material_free(public);
