@@ -21,7 +21,7 @@ struct key_client {
     uv_poll_t poll;
     int fd;       /* -1: the holder is gone */
     bool writing; /* poll for room in the socket */
-    void (*on_reply)(void *arg, const struct key_reply *reply);
+    const struct key_client_events *events;
     void *arg;
     size_t filled; /* of in: at most one incomplete reply between reads */
     struct buf out;
@@ -30,13 +30,12 @@ struct key_client {
 
 static void on_poll(uv_poll_t *poll, int status, int events);
 
-struct key_client *key_client_new(uv_loop_t *loop, int fd,
-                                  void (*on_reply)(void *arg, const struct key_reply *reply),
+struct key_client *key_client_new(uv_loop_t *loop, int fd, const struct key_client_events *events,
                                   void *arg)
 {
     struct key_client *k = mem_zalloc(sizeof(*k));
     k->fd = fd;
-    k->on_reply = on_reply;
+    k->events = events;
     k->arg = arg;
     buf_init(&k->out, OUT_MAX);
     uv_poll_init(loop, &k->poll, fd);
@@ -51,6 +50,7 @@ static void lost(struct key_client *k, const char *why)
     close(k->fd);
     k->fd = -1;
     buf_release(&k->out);
+    k->events->on_lost(k->arg);
 }
 
 static void take_replies(struct key_client *k)
@@ -69,7 +69,7 @@ static void take_replies(struct key_client *k)
             break;
         }
         at += used;
-        k->on_reply(k->arg, &reply);
+        k->events->on_reply(k->arg, &reply);
     }
     memmove(k->in, k->in + at, k->filled - at);
     k->filled -= at;
@@ -121,11 +121,7 @@ void key_client_flush(struct key_client *k)
     }
     struct slice s = buf_slice(&k->out);
     ssize_t n = send(k->fd, s.p, s.len, MSG_NOSIGNAL);
-    if (n < 0 && errno != EAGAIN && errno != EINTR) {
-        lost(k, strerror(errno));
-        return;
-    }
-    buf_consume(&k->out, n < 0 ? 0 : (size_t)n);
+    buf_consume(&k->out, n < 0 ? 0 : (size_t)n); /* an error shows in the next read, too */
     bool writing = buf_len(&k->out) > 0;
     if (!writing && k->out.cap > OUT_KEEP) {
         buf_release(&k->out);

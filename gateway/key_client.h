@@ -13,14 +13,20 @@
 struct key_client;
 
 /*
- * key_client_new speaks through fd (taken over). on_reply is called on the loop's thread, never from
- * within another function here; an empty signature was refused.
+ * What the worker hears, on the loop's thread and never from within another function here.
+ * on_reply  a signature, or an empty one: it was refused
+ * on_lost   the holder is gone: no answer comes any more. Once.
  */
-struct key_client *key_client_new(uv_loop_t *loop, int fd,
-                                  void (*on_reply)(void *arg, const struct key_reply *reply),
+struct key_client_events {
+    void (*on_reply)(void *arg, const struct key_reply *reply);
+    void (*on_lost)(void *arg);
+};
+
+/* key_client_new speaks through fd (taken over). `events` are borrowed. */
+struct key_client *key_client_new(uv_loop_t *loop, int fd, const struct key_client_events *events,
                                   void *arg);
 
-/* key_client_ask: false when the holder is gone or too far behind; then no answer comes. */
+/* key_client_ask: false when the holder is gone, or has more to do than it will get done in time. */
 bool key_client_ask(struct key_client *k, const struct key_request *request);
 
 /* key_client_flush: once per loop turn. */

@@ -136,6 +136,22 @@ static void on_signature(void *arg, const struct key_reply *reply)
     }
 }
 
+static void on_signer_lost(void *arg)
+{
+    struct worker *w = arg;
+    for (size_t i = 0; i < conn_table_size(w->conns); i++) {
+        struct conn *c = conn_table_at(w->conns, i);
+        if (c != NULL) {
+            conn_on_signature(c, SLICE("")); /* which only those that wait for one mind */
+        }
+    }
+}
+
+static const struct key_client_events key_events = {
+    .on_reply = on_signature,
+    .on_lost = on_signer_lost,
+};
+
 static bool ask_signature(void *arg, const struct key_request *request)
 {
     return key_client_ask(arg, request);
@@ -384,7 +400,7 @@ static void init_handles(struct worker *w)
 static void init_keys(struct worker *w, int fd)
 {
     if (fd >= 0) {
-        w->keys = key_client_new(&w->loop, fd, on_signature, w);
+        w->keys = key_client_new(&w->loop, fd, &key_events, w);
         tls_engine_set_signer(w->tls, (struct tls_signer){ .ask = ask_signature, .arg = w->keys });
     }
 }

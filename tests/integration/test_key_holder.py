@@ -346,6 +346,31 @@ def test_the_gateway_can_open_no_way_out(new_stack):
     assert stack.alive()
 
 
+NO_LANDLOCK = """
+import ctypes, os, struct, sys
+ENOSYS, CREATE_RULESET = 38, 444
+code = b"".join(struct.pack("=HBBI", *row) for row in ((0x20, 0, 0, 0), (0x15, 0, 1, CREATE_RULESET),
+                                                       (6, 0, 0, 0x50000 | ENOSYS), (6, 0, 0, 0x7fff0000)))
+text = ctypes.create_string_buffer(code)
+program = ctypes.create_string_buffer(struct.pack("@HP", len(code) // 8, ctypes.addressof(text)))
+libc = ctypes.CDLL(None, use_errno=True)
+assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, program) == 0, ctypes.get_errno()
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+def test_a_kernel_without_landlock_is_warned_of(stage, pg, certs):
+    """As before Linux 5.13: a seccomp filter makes this kernel one."""
+    stack = support.Stack(stage.folder("old"), pg, certs)
+    stack.gateway.argv = ["/usr/bin/python3", "-c", NO_LANDLOCK, *stack.gateway.argv]
+    try:
+        stack.start()
+        assert len(re.findall("warning cofre-gateway: .*Landlock", stack.gateway.since_start())) == 1
+        assert holder_of(stack.gateway) and stack.alive()
+    finally:
+        stack.stop()
+
+
 def test_what_the_holder_has(new_stack):
     """No socket but those to the gateway, a name of its own, no core dump."""
     stack = new_stack()
