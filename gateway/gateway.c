@@ -126,8 +126,14 @@ static enum err load_first(struct gateway *g, struct load_error *why)
 /* From here on the process opens no file: certificates come from the holder, the key log is open. */
 static void enter_sandbox(void)
 {
-    privilege_shed(false);
-    if (sandbox_enter(NULL, 0) != ERR_OK) {
+    static const struct sandbox_rule rules[] = {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+        { "/proc", SANDBOX_READ }, /* where sanitizers look for threads */
+#endif
+        { NULL, 0 },
+    };
+    privilege_shed(PRIVILEGE_REACHING);
+    if (sandbox_enter(rules, ARRAY_SIZE(rules)) != ERR_OK) {
         log_event(
             LOG_WARNING,
             "this kernel has no Landlock: only the files' modes keep the private keys from the "

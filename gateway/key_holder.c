@@ -85,7 +85,7 @@ static void shed(const struct key_holder_fds *fds)
     uv_set_process_title("cofre-keys");
     close_others(fds);
     ignore_signals();
-    privilege_shed(true);
+    privilege_shed(PRIVILEGE_READING);
     if (sandbox_enter(rules, ARRAY_SIZE(rules)) != ERR_OK) {
         log_event(LOG_DEBUG, "the key holder runs without Landlock",
                   LF_STR("reason", strerror(errno)));
@@ -296,8 +296,9 @@ static void release(struct key_holder *h)
     source_close(h->source);
     uv_close((uv_handle_t *)&h->control, NULL);
     uv_close((uv_handle_t *)&h->reload, NULL);
-    uv_run(&h->loop, UV_RUN_DEFAULT);
-    uv_loop_close(&h->loop);
+    while (uv_loop_close(&h->loop) == UV_EBUSY) { /* a uv_stop may end the first run early */
+        uv_run(&h->loop, UV_RUN_DEFAULT);
+    }
     buf_release(&h->in);
 }
 

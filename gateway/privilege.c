@@ -63,11 +63,14 @@ long privilege_allow_files(long wanted)
 }
 
 /* A container may have DAC_OVERRIDE and not the lesser DAC_READ_SEARCH. */
-static uint64_t reading_of(uint64_t permitted)
+static uint64_t what_to_keep(enum privilege_kept kept, uint64_t permitted)
 {
-    uint64_t search = (uint64_t)1 << CAP_DAC_READ_SEARCH;
-    uint64_t any = (uint64_t)1 << CAP_DAC_OVERRIDE;
-    return (permitted & search) != 0 ? search : permitted & any;
+    uint64_t search = permitted & (uint64_t)1 << CAP_DAC_READ_SEARCH;
+    uint64_t any = permitted & (uint64_t)1 << CAP_DAC_OVERRIDE;
+    if (kept == PRIVILEGE_REACHING) {
+        return geteuid() == 0 ? any : 0;
+    }
+    return search != 0 ? search : any;
 }
 
 /* Without the right to (SETPCAP) these fail, and then there is nothing that a program could gain by them. */
@@ -82,7 +85,7 @@ static void close_ways_back(uint64_t keep)
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
-void privilege_shed(bool keep_reading)
+void privilege_shed(enum privilege_kept kept)
 {
     struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
     struct __user_cap_data_struct data[2] = { { 0 }, { 0 } };
@@ -90,7 +93,7 @@ void privilege_shed(bool keep_reading)
         return;
     }
     uint64_t permitted = (uint64_t)data[1].permitted << 32 | data[0].permitted;
-    uint64_t keep = keep_reading ? reading_of(permitted) : 0;
+    uint64_t keep = what_to_keep(kept, permitted);
     close_ways_back(keep);
     for (size_t i = 0; i < 2; i++) {
         uint32_t half = (uint32_t)(keep >> (32 * i));

@@ -13,10 +13,14 @@ MUST_CHECK enum err privilege_drop(const char *user, struct load_error *why);
 long privilege_allow_files(long wanted);
 
 /*
- * privilege_shed gives up all capabilities for good, but with `keep_reading` the one to read any file, if it
- * is there; and what a program that is run could gain. The user stays as it is.
+ * privilege_shed gives up all capabilities for good but one, if it is there, and what a program that is run
+ * could gain. The user stays as it is.
  */
-void privilege_shed(bool keep_reading);
+enum privilege_kept {
+    PRIVILEGE_READING,  /* to read any file */
+    PRIVILEGE_REACHING, /* for a root that stays root: to open any Unix socket, as the core's */
+};
+void privilege_shed(enum privilege_kept kept);
 
 /* privilege_no_dump keeps the keys out of core dumps and debuggers of the same user. */
 void privilege_no_dump(void);

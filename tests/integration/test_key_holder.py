@@ -220,6 +220,21 @@ def test_reloads_under_handshakes(new_stack, certs):
 
 
 @needs_root
+def test_a_key_in_the_certificates_file(new_stack, servers):
+    """One file with both, and no --key: the certificate goes to the gateway, the key does not."""
+    pair = servers["--p256"]
+    stack = new_stack(server=pair)
+    assert stack.gateway.stop() == 0
+    at = stack.gateway.argv.index("--key")
+    del stack.gateway.argv[at:at + 2]
+    stack.gateway.put(pair.cert.read_bytes() + pair.key.read_bytes(), "server.crt")
+    stack.gateway.start()
+    assert served_serial(stack) == serial(pair.cert)
+    assert memory_has(holder_of(stack.gateway), secrets_of(pair.key))
+    assert not memory_has(stack.gateway.pid, secrets_of(pair.key))
+
+
+@needs_root
 def test_a_key_that_was_replaced_is_forgotten(new_stack, servers):
     stack = new_stack(server=servers["--p256"])
     holder, former = holder_of(stack.gateway), secrets_of(servers["--p256"].key)
