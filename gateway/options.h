@@ -14,6 +14,9 @@ struct identity_order {
     size_t count;
 };
 
+/* What an out-of-date revocation list means for its issuer's certificates. */
+enum crl_expired { CRL_EXPIRED_WARN, CRL_EXPIRED_REJECT };
+
 /* What "on" and "off" of an option become. */
 enum option_switch { SWITCH_ON, SWITCH_OFF };
 
@@ -35,7 +38,10 @@ struct gateway_options {
     int64_t idle_timeout_ms; /* 0: never */
     int64_t drain_timeout_ms;
     int64_t max_request;
-    int watch; /* enum option_switch */
+    int64_t max_evict; /* percent of the live sessions that a reload may cut */
+    int crl_expired;   /* enum crl_expired */
+    int watch;         /* enum option_switch */
+    int send_ca_names; /* enum option_switch */
     bool check;
     int key_holder; /* enum option_switch */
     int log_level;

@@ -10,43 +10,27 @@
 #include <openssl/ssl.h>
 
 /*
- * scheme   SignatureScheme (RFC 8446 §4.2.3), best first
+ * What is signed with; no SHA-1.
+ * scheme   SignatureScheme (RFC 8446 §4.2.3)
  * kind     EVP_PKEY_* of the keys that it is for
  * tls13    allowed in TLS 1.3; PKCS #1 v1.5 is not
  */
-#define SCHEME_ROWS(ROW)                                    \
-    ROW(SSL_SIGN_ED25519, EVP_PKEY_ED25519, true)           \
-    ROW(SSL_SIGN_ECDSA_SECP256R1_SHA256, EVP_PKEY_EC, true) \
-    ROW(SSL_SIGN_RSA_PSS_RSAE_SHA256, EVP_PKEY_RSA, true)   \
-    ROW(SSL_SIGN_RSA_PKCS1_SHA256, EVP_PKEY_RSA, false)     \
-    ROW(SSL_SIGN_ECDSA_SECP384R1_SHA384, EVP_PKEY_EC, true) \
-    ROW(SSL_SIGN_RSA_PSS_RSAE_SHA384, EVP_PKEY_RSA, true)   \
-    ROW(SSL_SIGN_RSA_PKCS1_SHA384, EVP_PKEY_RSA, false)     \
-    ROW(SSL_SIGN_ECDSA_SECP521R1_SHA512, EVP_PKEY_EC, true) \
-    ROW(SSL_SIGN_RSA_PSS_RSAE_SHA512, EVP_PKEY_RSA, true)   \
-    ROW(SSL_SIGN_RSA_PKCS1_SHA512, EVP_PKEY_RSA, false)
-
 static const struct scheme_row {
     uint16_t scheme;
     int kind;
     bool tls13;
 } rows[] = {
-#define SCHEME_ROW(scheme, kind, tls13) { scheme, kind, tls13 },
-    SCHEME_ROWS(SCHEME_ROW)
-#undef SCHEME_ROW
+    { SSL_SIGN_ED25519, EVP_PKEY_ED25519, true },
+    { SSL_SIGN_ECDSA_SECP256R1_SHA256, EVP_PKEY_EC, true },
+    { SSL_SIGN_ECDSA_SECP384R1_SHA384, EVP_PKEY_EC, true },
+    { SSL_SIGN_ECDSA_SECP521R1_SHA512, EVP_PKEY_EC, true },
+    { SSL_SIGN_RSA_PSS_RSAE_SHA256, EVP_PKEY_RSA, true },
+    { SSL_SIGN_RSA_PSS_RSAE_SHA384, EVP_PKEY_RSA, true },
+    { SSL_SIGN_RSA_PSS_RSAE_SHA512, EVP_PKEY_RSA, true },
+    { SSL_SIGN_RSA_PKCS1_SHA256, EVP_PKEY_RSA, false },
+    { SSL_SIGN_RSA_PKCS1_SHA384, EVP_PKEY_RSA, false },
+    { SSL_SIGN_RSA_PKCS1_SHA512, EVP_PKEY_RSA, false },
 };
-
-static const uint16_t schemes[] = {
-#define SCHEME_NUMBER(scheme, kind, tls13) scheme,
-    SCHEME_ROWS(SCHEME_NUMBER)
-#undef SCHEME_NUMBER
-};
-
-const uint16_t *tls_sign_schemes(size_t *count)
-{
-    *count = ARRAY_SIZE(schemes);
-    return schemes;
-}
 
 static const struct scheme_row *row_of(uint16_t scheme)
 {

@@ -14,9 +14,6 @@ enum {
     TLS_SIGN_MESSAGE_MAX = 1024, /* bytes to sign; what passes has fewer */
 };
 
-/* tls_sign_schemes: what we sign with, best first; no SHA-1. For SSL_CTX_set_signing_algorithm_prefs. */
-const uint16_t *tls_sign_schemes(size_t *count);
-
 /*
  * tls_sign_is_ours says whether a server signs such a message under this scheme: TLS 1.3's
  * CertificateVerify (RFC 8446 §4.4.3) or TLS 1.2's ServerKeyExchange (RFC 8422 §5.4).
