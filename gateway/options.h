@@ -43,6 +43,7 @@ struct gateway_options {
     int watch;         /* enum option_switch */
     int send_ca_names; /* enum option_switch */
     bool check;
+    int key_holder; /* enum option_switch */
     int log_level;
     int log_format;
 };

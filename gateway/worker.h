@@ -42,11 +42,11 @@ void worker_shared_close(struct worker_shared *shared);
 void worker_shared_release(struct worker_shared *shared);
 
 /*
- * worker_start makes a thread that accepts on `listen_fds` (taken over) under `context` (a reference
- * is taken).
+ * worker_start makes a thread that accepts on `listen_fds` under `context` (a reference is taken), and has
+ * `key_fd` sign, -1 when the private keys are in the context. The descriptors are taken over.
  */
 MUST_CHECK enum err worker_start(struct worker_shared *shared, unsigned number,
-                                 const int *listen_fds, size_t listen_count,
+                                 const int *listen_fds, size_t listen_count, int key_fd,
                                  struct tls_context *context, struct worker **out);
 
 /*

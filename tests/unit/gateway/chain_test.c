@@ -174,8 +174,7 @@ static void test_cross_signed(void **state)
         int kind =
             judge(f->trust, (X509 *[]){ leaf, crossed[first], crossed[1 - first], stranger, NULL },
                   time(NULL));
-        assert_true(kind == -1 || kind == REFUSAL_UNKNOWN_ISSUER);
-        assert_true(first == 1 || kind == -1);
+        assert_int_equal(kind, -1);
         EVP_PKEY_free(stranger_key);
     }
 }
