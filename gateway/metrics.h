@@ -15,7 +15,10 @@
     ROW(connections, "gateway_connections") /* now, handshakes included */                      \
     ROW(handshaking, "gateway_handshaking") /* now */                                           \
     ROW(accepted, "gateway_accepted")                                                           \
-    ROW(turned_away, "gateway_turned_away") /* over --max-connections */                        \
+    ROW(waiting, "gateway_handshakes_waiting")            /* now, to be worked on */            \
+    ROW(turned_away, "gateway_turned_away")               /* over a limit of sessions */        \
+    ROW(handshakes_dropped, "gateway_handshakes_dropped") /* over --max-handshakes */           \
+    ROW(proxy_refused, "gateway_proxy_headers_refused")                                         \
     ROW(handshakes_full, "gateway_handshakes_full")                                             \
     ROW(handshakes_resumed, "gateway_handshakes_resumed")                                       \
     ROW(handshakes_refused, "gateway_handshakes_refused") /* a certificate was refused */       \
