@@ -112,13 +112,7 @@ static void turn_away(struct conn *c, enum admission_verdict verdict)
 void conn_give_way(struct arrival *a)
 {
     struct conn *c = conn_of(a);
-    char peer[ADDRESS_TEXT];
-    worker_metrics(c->worker)->handshakes_dropped++;
-    if (worker_log_refusal(c->worker)) {
-        conn_peer_text(c, peer);
-        log_event(LOG_WARNING, "handshake dropped: more than --max-handshakes came after it",
-                  LF_STR("peer", peer));
-    }
+    worker_metrics(c->worker)->handshakes_dropped++; /* logged once a second: it comes in crowds */
     conn_kill(c, "it gave way to newer ones");
 }
 

@@ -52,6 +52,7 @@ struct worker {
     struct buf scratch;
     unsigned refusals_left;
     unsigned refusals_hidden;
+    uint64_t dropped_logged;
     unsigned ticks;
     uint8_t read_buffer[WORKER_READ_MAX];
     uint8_t plain_buffer[WORKER_PLAIN_MAX];
@@ -193,6 +194,11 @@ static void every_second(struct worker *w)
         log_event(LOG_WARNING, "more refusals than are logged one by one",
                   LF_INT("not_logged", w->refusals_hidden));
     }
+    if (w->metrics.handshakes_dropped > w->dropped_logged) {
+        log_event(LOG_WARNING, "handshakes dropped: more than --max-handshakes are under way",
+                  LF_INT("dropped", w->metrics.handshakes_dropped - w->dropped_logged));
+    }
+    w->dropped_logged = w->metrics.handshakes_dropped;
     w->refusals_hidden = 0;
     w->refusals_left = REFUSALS_LOGGED;
 }
