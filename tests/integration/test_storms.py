@@ -249,21 +249,25 @@ class Asking:
                 while not self.stopping.wait(0.002):
                     began = time.monotonic()
                     assert r.ask("PING") == "PONG"
-                    self.took.append(time.monotonic() - began)
+                    self.took.append(1000 * (time.monotonic() - began))
         except BaseException as e:
             self.failure = e
 
-    def p99(self, seconds):
-        """p99 returns it in ms, of the answers in so many seconds from now."""
-        first = len(self.took)
-        time.sleep(seconds)
-        took = sorted(self.took[first:])
-        assert len(took) > 100 * seconds, "it hardly got to ask"
-        return 1000 * took[len(took) * 99 // 100]
+    def p99(self, windows=2):
+        """p99 returns it in ms, for the best of so many windows of a second from now: what else this machine does
+        is not what is measured. A slow answer counts for all the questions that could not be asked meanwhile."""
+        found = []
+        for _ in range(windows):
+            first = len(self.took)
+            time.sleep(1)
+            took = sorted(t - waited for t in self.took[first:] for waited in range(0, int(t) + 1, 2))
+            assert took or SANITIZED, self.failure or "it did not get to ask"
+            found.append(took[len(took) * 99 // 100] if took else 0)
+        return min(found)
 
 
 def assert_kept(quiet, stormy):
-    assert SANITIZED or stormy < 3 * quiet + 4, f"p99 was {quiet:.2f} ms, is {stormy:.2f} ms"
+    assert SANITIZED or stormy < 3 * quiet + 5, f"p99 was {quiet:.2f} ms, is {stormy:.2f} ms"
 
 
 def assert_lets_in(stack, clients=3):
@@ -291,13 +295,12 @@ def storm(stack, size, pause):
 
 
 def test_sessions_keep_their_latency_in_a_storm(new_stack):
-    """200 full handshakes a second, and the hard way: 100 at once, twice a second."""
+    """200 full handshakes a second, the hard way: all at once. Done as they come they would take 50 ms and more."""
     stack = new_stack(gateway_options=["--workers", "1"])
     with Asking(stack) as session:
-        quiet = session.p99(1.5)
-        with storm(stack, 100, 0.5):
-            time.sleep(0.5)
-            stormy = session.p99(3)
+        quiet = session.p99()
+        with storm(stack, 200, 1):
+            stormy = session.p99(4)
             assert_lets_in(stack)
     assert_kept(quiet, stormy)
 
@@ -308,12 +311,12 @@ def test_sessions_keep_their_latency_beside_5000_half_open(new_stack):
     hello = Handshake(stack).hello
     parts = [b"", hello[:len(hello) // 2], hello]
     with Asking(stack) as session, contextlib.ExitStack() as exits:
-        quiet = session.p99(1.5)
+        quiet = session.p99()
         before = stack.gateway.rss()
         waiting = [[exits.enter_context(connect(stack, header=part)) for _ in range(5000 // 3)] for part in parts[:2]]
         cheap = stack.gateway.rss() - before
         waiting.append([exits.enter_context(connect(stack, header=parts[2])) for _ in range(5000 // 3 + 2)])
-        stormy = session.p99(2)
+        stormy = session.p99()
         assert_lets_in(stack)
         dear = stack.gateway.rss() - before - cheap
         for crowd in waiting:
