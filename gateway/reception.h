@@ -14,7 +14,7 @@ struct reception;
 
 /*
  * What the owner does; on the loop's thread.
- * before   somebody will be served in this turn: whatever is more urgent has to be done now
+ * before   the turn will take a while: whatever is more urgent than handshakes has to be done now
  * serve    it is this one's turn; it has been taken out of the queue
  */
 struct reception_events {

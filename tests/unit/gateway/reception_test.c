@@ -62,12 +62,12 @@ static void test_a_little_in_each_turn(void **state)
     uv_run(&office.loop, UV_RUN_DEFAULT);
     uv_loop_close(&office.loop);
     assert_int_equal(office.served, 50);
-    int turns = 0;
+    int long_turns = 0;
     for (size_t i = 0; i < 60; i++) {
         assert_in_range(office.served_in_turn[i], 0, 4); /* 4 × 0.3 ms pass 1 ms */
-        turns += office.served_in_turn[i] > 0;
+        long_turns += office.served_in_turn[i] > 2;      /* 2 × 0.3 ms pass half of it */
     }
-    assert_int_equal(office.announced, turns);
+    assert_true(office.announced >= long_turns && long_turns > 0);
 }
 
 int main(void)
