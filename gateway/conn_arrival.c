@@ -93,7 +93,10 @@ static void turn_away(struct conn *c, enum admission_verdict verdict)
 {
     char peer[ADDRESS_TEXT];
     struct buf *text = worker_scratch(c->worker);
-    worker_metrics(c->worker)->turned_away++;
+    struct metrics *m = worker_metrics(c->worker);
+    m->turned_away++;
+    m->over_identity += verdict == ADMISSION_IDENTITY_FULL;
+    m->over_address += verdict == ADMISSION_ADDRESS_FULL;
     if (worker_log_refusal(c->worker)) {
         conn_peer_text(c, peer);
         log_event(LOG_WARNING, "client turned away", LF_STR("peer", peer),

@@ -1,9 +1,8 @@
 """Storms: limits that say what they are, half-open clients that cost little, handshakes that hold no session up; and
 the PROXY protocol, by which limits, log and core see the client behind a balancer."""
 import contextlib
-import os
 import re
-import signal
+import select
 import socket
 import ssl
 import struct
@@ -16,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from support.certificates import Certificates
+from support.endpoint import HOST, Endpoint
 from support.resp import Closed, Raw, encode
-from support.stack import SANITIZED, wait_until
+from support.stack import SANITIZED, Gateway, Stack, wait_until
 
-HOST = "127.0.0.1"
 FULL = "ERR max number of clients reached"
 TLS_VERSIONS = pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3],
                                        ids=["TLS 1.2", "TLS 1.3"])
@@ -66,7 +65,7 @@ def test_over_max_connections(new_stack, version):
     assert all(r.ask("PING") == "PONG" for r in held)
     assert "--max-connections" in stack.gateway.logged("client turned away.*").group()
     held.pop().close()
-    wait_until(lambda: stack.alive(), 5, "the place to be free again")
+    wait_until(stack.alive, 5, "the place to be free again")
     [r.close() for r in held]
     wait_until(lambda: stat(stack, "gateway_turned_away") >= 4, 5, "the count")
 
@@ -81,11 +80,11 @@ def test_over_max_per_identity(new_stack, version):
         turned_away(stack, said, version=version)
     with come_in(stack, "bob") as other:
         assert other.ask("PING") == "PONG"
-    assert 'identity="?cn:alice' in stack.gateway.logged("client turned away.*").group() or \
-        "identity=cn:alice" in stack.gateway.logged("client turned away.*").group()
+    stack.gateway.logged("client turned away.* identity=cn:alice reason=.*--max-per-identity")
     held.pop().close()
-    wait_until(lambda: stack.alive(), 5, "the place to be free again")
+    wait_until(stack.alive, 5, "the place to be free again")
     [r.close() for r in held]
+    wait_until(lambda: stat(stack, "gateway_turned_away_identity") >= 4, 5, "the count")
 
 
 def test_over_max_per_address(new_stack):
@@ -96,7 +95,7 @@ def test_over_max_per_address(new_stack):
     with come_in(stack, sock=connect(stack, "127.0.0.2")) as other:
         assert other.ask("PING") == "PONG"
     [r.close() for r in held]
-    wait_until(lambda: stack.alive(), 5, "the places to be free again")
+    wait_until(stack.alive, 5, "the places to be free again")
 
 
 def test_a_command_sent_along_is_not_executed_over_a_limit(new_stack):
@@ -230,8 +229,8 @@ def test_a_hello_byte_by_byte_and_half_closed_clients(shared):
 class Asking:
     """A session that asks every 2 ms and remembers how long each answer took."""
 
-    def __init__(self, stack):
-        self.stack, self.stopping, self.took, self.failure = stack, threading.Event(), [], None
+    def __init__(self, endpoint):
+        self.endpoint, self.stopping, self.took, self.failure = endpoint, threading.Event(), [], None
         self.thread = threading.Thread(target=self._ask, daemon=True)
 
     def __enter__(self):
@@ -245,7 +244,7 @@ class Asking:
 
     def _ask(self):
         try:
-            with self.stack.raw() as r:
+            with self.endpoint.raw() as r:
                 while not self.stopping.wait(0.002):
                     began = time.monotonic()
                     assert r.ask("PING") == "PONG"
@@ -253,21 +252,34 @@ class Asking:
         except BaseException as e:
             self.failure = e
 
-    def p99(self, windows=2):
-        """p99 returns it in ms, for the best of so many windows of a second from now: what else this machine does
-        is not what is measured. A slow answer counts for all the questions that could not be asked meanwhile."""
-        found = []
-        for _ in range(windows):
-            first = len(self.took)
+    def p99(self):
+        """p99 returns it in ms, since it was last asked for. A slow answer counts for all the questions that could not be
+        asked meanwhile."""
+        taken, self.took = self.took, []
+        took = sorted(t - waited for t in taken for waited in range(0, int(t) + 1, 2))
+        return took[len(took) * 99 // 100] if took else float("inf")
+
+
+@contextlib.contextmanager
+def latency_kept(stack):
+    """latency_kept measures a session's, beside that of a session on another gateway of the same core, which no storm
+    meets: whatever else this machine does slows both. Then it gives a function that asserts."""
+    beside = Gateway(stack.gateway.directory, stack.core.socket, stack.certs, name="beside").start()
+    found = []
+
+    def assert_kept():
+        for _ in range(6):
+            session.p99(), other.p99()
             time.sleep(1)
-            took = sorted(t - waited for t in self.took[first:] for waited in range(0, int(t) + 1, 2))
-            assert took or SANITIZED, self.failure or "it did not get to ask"
-            found.append(took[len(took) * 99 // 100] if took else 0)
-        return min(found)
-
-
-def assert_kept(quiet, stormy):
-    assert SANITIZED or stormy < 3 * quiet + 5, f"p99 was {quiet:.2f} ms, is {stormy:.2f} ms"
+            found.append((session.p99(), other.p99()))
+            if found[-1][0] < 3 * found[-1][1] + 4:
+                return
+        assert SANITIZED, f"p99 in ms, with that of a gateway in peace: {found}"
+    try:
+        with Asking(stack) as session, Asking(Endpoint(beside.port, stack.certs)) as other:
+            yield assert_kept
+    finally:
+        beside.stop()
 
 
 def assert_lets_in(stack, clients=3):
@@ -297,32 +309,55 @@ def storm(stack, size, pause):
 def test_sessions_keep_their_latency_in_a_storm(new_stack):
     """200 full handshakes a second, the hard way: all at once. Done as they come they would take 50 ms and more."""
     stack = new_stack(gateway_options=["--workers", "1"])
-    with Asking(stack) as session:
-        quiet = session.p99()
-        with storm(stack, 200, 1):
-            stormy = session.p99(4)
-            assert_lets_in(stack)
-    assert_kept(quiet, stormy)
+    with latency_kept(stack) as assert_kept, storm(stack, 200, 1):
+        assert_kept()
+        assert_lets_in(stack)
 
 
 def test_sessions_keep_their_latency_beside_5000_half_open(new_stack):
     """A third is silent, a third has sent a half ClientHello, and a third a whole one and does not go on."""
     stack = new_stack(gateway_options=["--workers", "1", "--max-handshakes", "6000", "--handshake-timeout", "60"])
     hello = Handshake(stack).hello
-    parts = [b"", hello[:len(hello) // 2], hello]
-    with Asking(stack) as session, contextlib.ExitStack() as exits:
-        quiet = session.p99()
-        before = stack.gateway.rss()
-        waiting = [[exits.enter_context(connect(stack, header=part)) for _ in range(5000 // 3)] for part in parts[:2]]
-        cheap = stack.gateway.rss() - before
-        waiting.append([exits.enter_context(connect(stack, header=parts[2])) for _ in range(5000 // 3 + 2)])
-        stormy = session.p99()
+    with latency_kept(stack) as assert_kept, contextlib.ExitStack() as exits:
+        def crowd(size, part):
+            before = stack.gateway.rss()
+            waiting.extend(exits.enter_context(connect(stack, header=part)) for _ in range(size))
+            return (stack.gateway.rss() - before) / size
+        waiting = []
+        cheap = [crowd(1700, b""), crowd(1650, hello[:len(hello) // 2])]
+        dear = crowd(1650, hello)
+        assert_kept()
         assert_lets_in(stack)
-        dear = stack.gateway.rss() - before - cheap
-        for crowd in waiting:
-            assert still_open(crowd[0]) and still_open(crowd[-1])
-        assert SANITIZED or (cheap < 3333 * 2500 and dear < 1668 * 40000), (cheap, dear)
-    assert_kept(quiet, stormy)
+        assert all(map(still_open, waiting[::50]))
+        assert SANITIZED or (max(cheap) < 2500 and dear < 40000), (cheap, dear)
+
+
+def test_a_session_is_served_before_a_backlog(new_stack):
+    """1,500 ClientHellos lie there, a third of a second of work: neither a session nor a good client waits for them."""
+    stack = new_stack(gateway_options=["--workers", "1", "--max-handshakes", "2000"])
+    hello = Handshake(stack).hello
+    with contextlib.ExitStack() as exits:
+        session = exits.enter_context(stack.raw())
+        answered = select.poll()
+
+        def backlog():
+            crowd = [exits.enter_context(connect(stack)) for _ in range(1500)]
+            for s in crowd:
+                answered.register(s, select.POLLIN)
+            for s in crowd:
+                s.send(hello)
+            return len(answered.poll(0))
+
+        def served():
+            return len(answered.poll(0))
+        good, sock = Handshake(stack), exits.enter_context(connect(stack))
+        done = backlog()
+        assert session.ask("PING") == "PONG"
+        assert SANITIZED or served() - done < 700, f"{done}, then {served()} came before it"
+        sock.sendall(good.hello)
+        assert good.finish(sock)
+        assert SANITIZED or served() < 1400, f"{served()} came before it"
+        wait_until(lambda: served() == 1500, 20, "all to be answered")
 
 
 def test_more_half_open_than_allowed_keep_nobody_out(new_stack):
@@ -397,7 +432,6 @@ def address(raw):
 @pytest.fixture(scope="module")
 def balanced(stage, pg, certs):
     """A gateway that takes headers from 127.0.0.1 alone."""
-    from support.stack import Stack
     stack = Stack(stage.folder("balanced"), pg, certs, gateway_options=[
         "--proxy-protocol", "10.0.0.0/8", "--proxy-protocol", "127.0.0.1", "--handshake-timeout", "3",
         "--max-per-address", "4"])
