@@ -202,16 +202,6 @@ void core_set_tracking_max_keys(struct core *core, int64_t keys)
     events_set_tracking_limit(core->events, (size_t)keys);
 }
 
-struct core_output_limit core_push_limit(const struct core *core)
-{
-    return core->push_limit;
-}
-
-void core_set_push_limit(struct core *core, struct core_output_limit limit)
-{
-    core->push_limit = limit;
-}
-
 /* --- sessions ------------------------------------------------------------------------------- */
 
 static struct session **by_id(const struct core *core, uint64_t id)

@@ -155,14 +155,6 @@ void core_set_notify_events(struct core *core, uint32_t flags);
 int64_t core_tracking_max_keys(
     const struct core *core); /* tracking-table-max-keys, 0: any number */
 void core_set_tracking_max_keys(struct core *core, int64_t keys);
-/* client-output-buffer-limit pubsub: bytes of pushes that may wait for a client that does not read; 0: any number. */
-struct core_output_limit {
-    int64_t hard; /* at once, */
-    int64_t soft; /* or for so long: */
-    int64_t soft_ms;
-};
-struct core_output_limit core_push_limit(const struct core *core);
-void core_set_push_limit(struct core *core, struct core_output_limit limit);
 
 /* --- the ACL --------------------------------------------------------------------------------- */
 

@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "commands/commands.h"
 #include "core_private.h"
-#include "link_server.h"
+#include "link.h"
 #include "session_private.h"
 
 enum { CLIENT_TEXT_MAX = 64 * 1024 };

@@ -51,7 +51,6 @@ struct core {
     struct expiry *expiry;
     struct events *events;
     struct exchange *exchange;
-    struct core_output_limit push_limit;
     struct session **by_id;        /* all sessions, hashed by id */
     size_t by_id_size;             /* a power of two */
     struct session *first_session; /* in order of id */

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "core_private.h"
-#include "link_server.h"
+#include "link.h"
 #include "pause.h"
 #include "session_private.h"
 

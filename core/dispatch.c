@@ -10,7 +10,7 @@
 #include "deeds.h"
 #include "gate.h"
 #include "lanes.h"
-#include "link_server.h"
+#include "link.h"
 #include "monitor.h"
 #include "nap.h"
 #include "pause.h"

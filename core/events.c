@@ -10,7 +10,7 @@
 #include "acl/check.h"
 #include "exchange.h"
 #include "expiry.h"
-#include "link_server.h"
+#include "link.h"
 #include "wire/resp_write.h"
 
 enum {

@@ -1,6 +1,6 @@
 /*
- * link_server: the Unix socket that gateways connect to, and the frames on it. It turns frames into sessions and
- * requests, and replies into frames within each session's credit. Only the gateway's uid is let in (SO_PEERCRED).
+ * link_server: the Unix socket that gateways connect to. It is where links (link.h) come
+ * from, and what is done with all of them. Only the gateway's uid is let in (SO_PEERCRED).
  */
 #ifndef COFRE_LINK_SERVER_H
 #define COFRE_LINK_SERVER_H
@@ -8,10 +8,8 @@
 #include <sys/types.h>
 
 #include "core_private.h"
-#include "session_private.h"
 
 struct link_server;
-struct link;
 
 /* The kernel's overflow uid: what a peer from another user namespace looks like. It is never let in. */
 enum { LINK_NOBODY = 65534 };
@@ -33,25 +31,6 @@ void link_server_flush(
 /* link_server_idle, after stop: no request will come any more, and all replies have left. */
 bool link_server_idle(const struct link_server *ls);
 
-/* link_reply sends RESP bytes that complete `answered` requests; dropped when the session is gone. */
-void link_reply(struct session *s, struct slice bytes, uint32_t answered);
-/*
- * link_push sends bytes that answer nothing. A client that does not read them is cut off where the limit for pushes is
- * reached: it gets nothing more, and ends as with link_end_session.
- */
-void link_push(struct session *s, struct slice bytes);
-/* link_hold keeps pushes back until link_release, so that none comes into the middle of a reply. */
-void link_hold(struct session *s);
-void link_release(struct session *s);
-/* link_publish_state tells the gateway the session's STATE, if it changed. */
-void link_publish_state(struct session *s);
-/* link_close_session ends a session from our side, with a reason for the gateway's log. */
-void link_close_session(struct session *s, const char *why);
-/*
- * link_end_session does so at the end of this loop iteration, so that callers may go on through a list of sessions. Nothing
- * more of it is started, and it is in no list that clients see. `why` outlives the session.
- */
-void link_end_session(struct session *s, const char *why);
 /* link_server_end_sessions closes those; once per loop iteration, before turns are started. */
 void link_server_end_sessions(struct link_server *ls);
 

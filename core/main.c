@@ -27,7 +27,6 @@
 enum { EXIT_BAD_START = 2, STOP_AFTER_MS = 20 * 1000, SCRATCH_MAX = 64 * 1024 * 1024 };
 
 /* Redis's client-output-buffer-limit for subscribers. */
-enum { PUSH_HARD = 32 * 1024 * 1024, PUSH_SOFT = 8 * 1024 * 1024, PUSH_SOFT_MS = 60 * 1000 };
 
 struct process {
     struct core core;
@@ -280,7 +279,6 @@ int main(int argc, char **argv)
     p->core.keyspaces = keyspaces_new();
     p->core.acl = acl_new(p->core.keyspaces, options.core.acl_file);
     p->core.events = events_new(&p->core);
-    p->core.push_limit = (struct core_output_limit){ PUSH_HARD, PUSH_SOFT, PUSH_SOFT_MS };
     buf_init(&p->core.scratch, SCRATCH_MAX);
     buf_init(&p->core.deeds, SCRATCH_MAX);
     core_start(&p->core);

@@ -6,7 +6,7 @@
 #include <uv.h>
 
 #include "core_private.h"
-#include "link_server.h"
+#include "link.h"
 
 /* --- who monitors ----------------------------------------------------------------------------- */
 

@@ -6,7 +6,7 @@
 
 #include "core_private.h"
 #include "dispatch.h"
-#include "link_server.h"
+#include "link.h"
 
 struct nap {
     uv_timer_t timer;

@@ -93,10 +93,10 @@ struct session {
     int64_t credit;        /* reply bytes that the gateway will still take */
     struct buf held;       /* pushes that must follow the reply that is being made */
     bool holds;            /* there is such a reply */
-    bool cut; /* it did not read what it was sent, and gets nothing more; `ending` says why */
-    /* monotonic, since when `out` is over the soft limit of pushes, and of replies; 0: it is not */
-    uint64_t behind_ms;
-    uint64_t over_since_ms;
+    bool cut;    /* it did not read what it was sent, and gets nothing more; `ending` says why */
+    bool pushed; /* there are pushes among what waits: it has a subscriber's limit */
+    uint64_t
+        over_since_ms; /* monotonic, since when what waits is over the soft limit; 0: it is not */
 
     int64_t opened_ms; /* unix ms */
     uint64_t last_ms;  /* monotonic, of the last request */

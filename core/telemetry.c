@@ -12,8 +12,8 @@ static const struct telemetry_settings defaults = {
     .latency_tracking = 1,
     .percentiles = { 50, 99, 99.9 },
     .percentile_count = 3,
-    .output_limits = { [CLASS_REPLICA] = { 256 << 20, 64 << 20,
-                                           60 } }, /* as Redis's; there are none */
+    .output_limits = { [CLASS_REPLICA] = { 256 << 20, 64 << 20, 60 },
+                       [CLASS_PUBSUB] = { 32 << 20, 8 << 20, 60 } },
     .acllog_max_len = 128,
 };
 

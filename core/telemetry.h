@@ -12,10 +12,10 @@
 
 struct session;
 
-/* The third class of client-output-buffer-limit, that of subscribers, is core_push_limit's. */
-enum client_class { CLASS_NORMAL, CLASS_REPLICA, CLASS_COUNT };
+/* Redis's classes of client-output-buffer-limit. Whoever has pushes waiting counts as a subscriber; replicas there are none. */
+enum client_class { CLASS_NORMAL, CLASS_REPLICA, CLASS_PUBSUB, CLASS_COUNT };
 
-/* Bytes of replies that wait for a client: over hard, or over soft for so many seconds, it is cut off. 0: no limit. */
+/* Bytes that wait for a client: at hard, or at soft for so many seconds, it is cut off. 0: no limit. */
 struct output_limit {
     int64_t hard, soft, seconds;
 };

@@ -14,7 +14,7 @@
 #include "gate.h"
 #include "keyspaces.h"
 #include "lanes.h"
-#include "link_server.h"
+#include "link.h"
 #include "monitor.h"
 #include "turn_audit.h"
 #include "turn_cache.h"

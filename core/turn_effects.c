@@ -9,7 +9,7 @@
 #include "events.h"
 #include "expiry.h"
 #include "pause.h"
-#include "link_server.h"
+#include "link.h"
 #include "turn_telemetry.h"
 
 static struct events *events_of(const struct turn *t)

@@ -1,6 +1,6 @@
 /*
- * gateway: starts the workers and waits for signals in a loop of its own: SIGHUP loads files again,
- * SIGTERM and SIGINT drain. It touches no client.
+ * gateway: starts the workers and waits for signals and changed files in a loop of its own: SIGHUP reads
+ * them again, SIGTERM and SIGINT drain. It touches no client.
  */
 #include "gateway.h"
 
@@ -10,9 +10,11 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "keylog.h"
 #include "listener.h"
 #include "privilege.h"
 #include "reload.h"
+#include "source.h"
 
 enum {
     EXIT_BAD_START = 2,
@@ -25,6 +27,7 @@ struct gateway {
     const struct gateway_options *options;
     struct worker_shared shared;
     struct reload reload;
+    struct source *source;
     uv_loop_t loop;
     uv_signal_t signals[3];
     uv_timer_t rotate;
@@ -41,11 +44,23 @@ static int bad_start(const struct load_error *why)
     return EXIT_BAD_START;
 }
 
+static enum err load_files(const struct gateway_options *o, struct ticket_keys *tickets,
+                           struct tls_context **out, struct load_error *why)
+{
+    struct material *material;
+    enum err err = material_read(o, &material, why);
+    if (err == ERR_OK) {
+        err = tls_context_load(o, material, tickets, NULL, out, why);
+        material_free(material);
+    }
+    return err;
+}
+
 int gateway_check(const struct gateway_options *o)
 {
     struct load_error why;
     struct tls_context *context;
-    if (tls_context_load(o, NULL, NULL, &context, &why) != ERR_OK) {
+    if (load_files(o, NULL, &context, &why) != ERR_OK) {
         return bad_start(&why);
     }
     tls_context_log(context, "checked");
@@ -88,7 +103,7 @@ static void limit_files(const struct gateway_options *o)
 static enum err prepare(struct gateway *g, struct load_error *why)
 {
     g->reload.tickets = ticket_keys_new();
-    enum err err = tls_context_load(g->options, g->reload.tickets, NULL, &g->reload.current, why);
+    enum err err = load_files(g->options, g->reload.tickets, &g->reload.current, why);
     if (err == ERR_OK) {
         err = bind_all(g, why);
     }
@@ -121,7 +136,7 @@ static void on_hup(uv_signal_t *handle, int number)
 {
     struct gateway *g = handle->data;
     (void)number;
-    reload_now(&g->reload);
+    source_ask(g->source);
 }
 
 static void on_term(uv_signal_t *handle, int number)
@@ -146,6 +161,9 @@ static void on_rotate(uv_timer_t *timer)
 {
     struct gateway *g = timer->data;
     ticket_keys_rotate(g->reload.tickets);
+    if (g->options->keylog != NULL) {
+        keylog_warn(g->options->keylog);
+    }
 }
 
 static void say_ready(struct gateway *g)
@@ -219,6 +237,7 @@ static void finish(struct gateway *g)
         worker_join(g->reload.workers[i]);
     }
     worker_shared_close(&g->shared);
+    source_close(g->source);
     uv_walk(&g->loop, close_handle, NULL);
     uv_run(&g->loop, UV_RUN_DEFAULT);
     uv_loop_close(&g->loop);
@@ -244,6 +263,7 @@ int gateway_run(const struct gateway_options *o)
         return bad_start(&why);
     }
     watch_time(&g);
+    g.source = source_new(&g.loop, o, tls_context_digest(g.reload.current), reload_take, &g.reload);
     uv_run(&g.loop, UV_RUN_DEFAULT);
     finish(&g);
     return EXIT_SUCCESS;

@@ -131,6 +131,7 @@ enum err options_parse(struct gateway_options *out, int argc, char **argv)
 {
     static const char *const levels[] = { "debug", "info", "warning", "error", NULL };
     static const char *const formats[] = { "text", "json", NULL };
+    static const char *const switches[] = { "on", "off", NULL };
     *out = (struct gateway_options){
         .identity = "uri,dns,email,cn",
         .max_connections = 10000,
@@ -180,6 +181,8 @@ enum err options_parse(struct gateway_options *out, int argc, char **argv)
           "largest request", NULL },
         { "user", 0, OPTION_TEXT, &out->user, 0, 0, NULL, "NAME",
           "become this user once keys are read and ports are open", NULL },
+        { "watch", 0, OPTION_CHOICE, &out->watch, 0, 0, switches, "on|off",
+          "use files that change at once; off: only on SIGHUP", NULL },
         { "keylog", 0, OPTION_TEXT, &out->keylog, 0, 0, NULL, "FILE",
           "write TLS secrets for Wireshark: debugging only", NULL },
         { "check", 0, OPTION_FLAG, &out->check, 0, 0, NULL, NULL,

@@ -15,6 +15,9 @@ struct identity_order {
     size_t count;
 };
 
+/* What "on" and "off" of an option become. */
+enum option_switch { SWITCH_ON, SWITCH_OFF };
+
 struct gateway_options {
     struct option_list listen;
     struct option_list cert;
@@ -38,6 +41,7 @@ struct gateway_options {
     int64_t idle_timeout_ms; /* 0: never */
     int64_t drain_timeout_ms;
     int64_t max_request;
+    int watch; /* enum option_switch */
     bool check;
     int log_level;
     int log_format;

@@ -9,12 +9,12 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <openssl/err.h>
 
 #include "base/log.h"
+#include "keylog.h"
 #include "tls_pair.h"
 
 enum { MAX_HANDSHAKE_MESSAGE = 16 * 1024 };
@@ -28,7 +28,7 @@ struct tls_context {
     size_t pair_count;
     struct tls_trust *trust;
     uint64_t generation;
-    uint8_t digest[SHA256_DIGEST_LENGTH]; /* of certificates and keys */
+    uint8_t digest[SHA256_DIGEST_LENGTH]; /* of all that it was made from */
     int keylog_fd;
 };
 
@@ -75,44 +75,42 @@ static enum ssl_select_cert_result_t select_pair(const SSL_CLIENT_HELLO *hello)
 
 static void write_keylog(const SSL *ssl, const char *line)
 {
-    const struct tls_context *c = context_of(ssl);
-    struct iovec parts[] = { { (void *)line, strlen(line) }, { (void *)"\n", 1 } };
-    ssize_t ignored = writev(c->keylog_fd, parts, 2); /* a full disk must not end a session */
-    (void)ignored;
+    keylog_write(context_of(ssl)->keylog_fd, line);
 }
 
-static enum err load_pairs(struct tls_context *c, struct load_error *why)
+static enum err load_pairs(struct tls_context *c, const struct material *m, struct load_error *why)
 {
-    const struct gateway_options *o = c->options;
-    SHA256_CTX sha;
-    SHA256_Init(&sha);
-    c->pairs = mem_zalloc(o->cert.count * sizeof(c->pairs[0]));
-    for (size_t i = 0; i < o->cert.count; i++) {
-        const char *key = o->key.count == 0 ? NULL : o->key.items[i];
-        enum err err = tls_pair_load(o->cert.items[i], key, &sha, &c->pairs[i], why);
+    size_t count = material_count(m, MATERIAL_CERT);
+    c->pairs = mem_zalloc(count * sizeof(c->pairs[0]));
+    for (size_t i = 0; i < count; i++) {
+        enum err err = tls_pair_load(m, i, &c->pairs[i], why);
         if (err != ERR_OK) {
             return err;
         }
         c->pair_count++;
     }
-    SHA256_Final(c->digest, &sha);
     return ERR_OK;
 }
 
-static enum err open_keylog(struct tls_context *c, struct load_error *why)
+/* A reload goes on with the file that is open: by now we may be a user who could not open it. */
+static enum err open_keylog(struct tls_context *c, const struct tls_context *previous,
+                            struct load_error *why)
 {
     const char *path = c->options->keylog;
+    enum err err = ERR_OK;
     if (path == NULL || c->options->check) {
         return ERR_OK;
     }
-    c->keylog_fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-    if (c->keylog_fd < 0) {
-        return load_error_set(why, "%s: %s", path, strerror(errno));
+    if (previous == NULL) {
+        err = keylog_open(path, &c->keylog_fd, why);
+    } else if ((c->keylog_fd = fcntl(previous->keylog_fd, F_DUPFD_CLOEXEC, 0)) < 0) {
+        err = load_error_set(why, "--keylog %s: %s", path, strerror(errno));
     }
-    log_event(LOG_WARNING, "writing TLS secrets: whoever reads this file reads all traffic",
-              LF_STR("file", path));
-    SSL_CTX_set_keylog_callback(c->ssl, write_keylog);
-    return ERR_OK;
+    if (err == ERR_OK) {
+        keylog_warn(path);
+        SSL_CTX_set_keylog_callback(c->ssl, write_keylog);
+    }
+    return err;
 }
 
 static bool set_protocol(SSL_CTX *ssl)
@@ -135,7 +133,8 @@ static void set_sessions(SSL_CTX *ssl)
     SSL_CTX_set_early_data_enabled(ssl, 0); /* it can be replayed */
 }
 
-static enum err build_ssl(struct tls_context *c, struct load_error *why)
+static enum err build_ssl(struct tls_context *c, const struct tls_context *previous,
+                          struct load_error *why)
 {
     c->ssl = SSL_CTX_new(TLS_with_buffers_method());
     if (c->ssl == NULL || !set_protocol(c->ssl)) {
@@ -157,7 +156,7 @@ static enum err build_ssl(struct tls_context *c, struct load_error *why)
         SSL_CTX_set_select_certificate_cb(c->ssl, select_pair);
     }
     tls_context_install(c->ssl);
-    return open_keylog(c, why);
+    return open_keylog(c, previous, why);
 }
 
 static uint64_t next_generation(const struct tls_context *c, const struct tls_context *previous)
@@ -168,21 +167,22 @@ static uint64_t next_generation(const struct tls_context *c, const struct tls_co
     return previous->generation + (tls_trust_same(c->trust, previous->trust) ? 0 : 1);
 }
 
-enum err tls_context_load(const struct gateway_options *options, struct ticket_keys *tickets,
-                          const struct tls_context *previous, struct tls_context **out,
-                          struct load_error *why)
+enum err tls_context_load(const struct gateway_options *options, const struct material *material,
+                          struct ticket_keys *tickets, const struct tls_context *previous,
+                          struct tls_context **out, struct load_error *why)
 {
     struct tls_context *c = mem_zalloc(sizeof(*c));
     atomic_init(&c->refs, 1);
     c->options = options;
     c->tickets = tickets;
     c->keylog_fd = -1;
-    enum err err = load_pairs(c, why);
+    memcpy(c->digest, material_digest(material), sizeof(c->digest));
+    enum err err = load_pairs(c, material, why);
     if (err == ERR_OK) {
-        err = tls_trust_load(options, &c->trust, why);
+        err = tls_trust_load(material, &c->trust, why);
     }
     if (err == ERR_OK) {
-        err = build_ssl(c, why);
+        err = build_ssl(c, previous, why);
     }
     if (err != ERR_OK) {
         tls_context_unref(c);
@@ -241,10 +241,9 @@ uint64_t tls_context_generation(const struct tls_context *c)
     return c->generation;
 }
 
-bool tls_context_same(const struct tls_context *a, const struct tls_context *b)
+const uint8_t *tls_context_digest(const struct tls_context *c)
 {
-    return memcmp(a->digest, b->digest, sizeof(a->digest)) == 0 &&
-           tls_trust_same(a->trust, b->trust);
+    return c->digest;
 }
 
 void tls_context_log(const struct tls_context *c, const char *message)

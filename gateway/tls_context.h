@@ -14,12 +14,12 @@
 struct tls_context;
 
 /*
- * tls_context_load reads all files that the options name. `previous` (may be NULL) tells whether trust
- * changed: the generation grows only then, so that tickets outlive a mere renewal of our certificate.
- * `options` and `tickets` must outlive the context.
+ * tls_context_load builds one from what was read, which it does not keep. `previous` (may be NULL) tells
+ * whether trust changed: the generation grows only then, so that tickets outlive a mere renewal of our
+ * certificate. `options` and `tickets` must outlive the context.
  */
 MUST_CHECK enum err tls_context_load(const struct gateway_options *options,
-                                     struct ticket_keys *tickets,
+                                     const struct material *material, struct ticket_keys *tickets,
                                      const struct tls_context *previous, struct tls_context **out,
                                      struct load_error *why);
 
@@ -32,8 +32,8 @@ const struct identity_order *tls_context_order(const struct tls_context *c);
 struct ticket_keys *tls_context_tickets(const struct tls_context *c);
 uint64_t tls_context_generation(const struct tls_context *c);
 
-/* tls_context_same says whether both were made from the same bytes: nothing to swap. */
-bool tls_context_same(const struct tls_context *a, const struct tls_context *b);
+/* tls_context_digest is of the material that it was made from. */
+const uint8_t *tls_context_digest(const struct tls_context *c);
 
 /* tls_context_log writes what was loaded: certificates with serial and dates, CAs, pins, revocations. */
 void tls_context_log(const struct tls_context *c, const char *message);

@@ -135,23 +135,24 @@ static enum err add_crls(struct tls_trust *t, const struct pem_file *f, struct l
     return err;
 }
 
-typedef enum err add_file(struct tls_trust *t, const struct pem_file *f, struct load_error *why);
+/* What becomes of each kind of file; lists come last, for their signatures are checked by the CAs. */
+static const struct {
+    enum material_kind kind;
+    enum err (*add)(struct tls_trust *t, const struct pem_file *f, struct load_error *why);
+} sources[] = {
+    { MATERIAL_CLIENT_CA, add_cas },
+    { MATERIAL_CLIENT_PIN, add_pins },
+    { MATERIAL_CRL, add_crls },
+};
 
-static enum err load_list(struct tls_trust *t, const struct option_list *list, add_file *add,
-                          SHA256_CTX *sha, struct load_error *why)
+static enum err add_files(struct tls_trust *t, const struct material *m, struct load_error *why)
 {
-    SHA256_Update(sha, &list->count, sizeof(list->count));
-    for (size_t i = 0; i < list->count; i++) {
-        struct pem_file f;
-        enum err err = pem_file_read(list->items[i], &f, why);
-        if (err != ERR_OK) {
-            return err;
-        }
-        pem_file_digest(&f, sha);
-        err = add(t, &f, why);
-        pem_file_release(&f);
-        if (err != ERR_OK) {
-            return err;
+    for (size_t s = 0; s < ARRAY_SIZE(sources); s++) {
+        for (size_t i = 0; i < material_count(m, sources[s].kind); i++) {
+            enum err err = sources[s].add(t, material_file(m, sources[s].kind, i), why);
+            if (err != ERR_OK) {
+                return err;
+            }
         }
     }
     return ERR_OK;
@@ -165,31 +166,22 @@ static void prepare_store(X509_STORE *store)
     X509_STORE_set_depth(store, MAX_DEPTH);
 }
 
-enum err tls_trust_load(const struct gateway_options *o, struct tls_trust **out,
-                        struct load_error *why)
+enum err tls_trust_load(const struct material *m, struct tls_trust **out, struct load_error *why)
 {
     struct tls_trust *t = mem_zalloc(sizeof(*t));
-    SHA256_CTX sha;
-    SHA256_Init(&sha);
     t->cas = X509_STORE_new();
     t->revoked = tls_revoked_new();
     if (t->cas == NULL) {
         abort();
     }
     prepare_store(t->cas);
-    enum err err = load_list(t, &o->client_ca, add_cas, &sha, why);
-    if (err == ERR_OK) {
-        err = load_list(t, &o->client_pin, add_pins, &sha, why);
-    }
-    if (err == ERR_OK) {
-        err = load_list(t, &o->crl, add_crls, &sha, why);
-    }
+    enum err err = add_files(t, m, why);
     if (err != ERR_OK) {
         tls_trust_free(t);
         return err;
     }
     tls_revoked_sort(t->revoked);
-    SHA256_Final(t->digest, &sha);
+    memcpy(t->digest, material_trust_digest(m), sizeof(t->digest));
     *out = t;
     return ERR_OK;
 }

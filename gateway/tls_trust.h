@@ -7,8 +7,8 @@
 
 #include <openssl/pool.h>
 
+#include "material.h"
 #include "peer.h"
-#include "pem.h"
 
 struct tls_trust;
 
@@ -19,7 +19,7 @@ struct refusal {
     struct peer_description cert; /* empty texts when no certificate could be read */
 };
 
-MUST_CHECK enum err tls_trust_load(const struct gateway_options *o, struct tls_trust **out,
+MUST_CHECK enum err tls_trust_load(const struct material *m, struct tls_trust **out,
                                    struct load_error *why);
 void tls_trust_free(struct tls_trust *t);
 

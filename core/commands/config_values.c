@@ -101,36 +101,18 @@ const char *set_tracking_max_keys(struct core *core, struct slice value, bool ap
 
 /* --- client-output-buffer-limit ----------------------------------------------------------------- */
 
-enum { CLASS_PUBSUB = CLASS_COUNT, CLASSES };
-
-static const char *const class_names[CLASSES] = {
+static const char *const class_names[CLASS_COUNT] = {
     [CLASS_NORMAL] = "normal",
     [CLASS_REPLICA] = "slave",
     [CLASS_PUBSUB] = "pubsub",
 };
-
-/* All classes in one array, to be changed there before any of it counts. */
-static void read_limits(struct core *core, struct output_limit limits[CLASSES])
-{
-    const struct core_output_limit push = core_push_limit(core);
-    memcpy(limits, settings_of(core)->output_limits, CLASS_COUNT * sizeof(*limits));
-    limits[CLASS_PUBSUB] = (struct output_limit){ push.hard, push.soft, push.soft_ms / 1000 };
-}
-
-static void write_limits(struct core *core, const struct output_limit limits[CLASSES])
-{
-    const struct output_limit *push = &limits[CLASS_PUBSUB];
-    memcpy(settings_of(core)->output_limits, limits, CLASS_COUNT * sizeof(*limits));
-    core_set_push_limit(core,
-                        (struct core_output_limit){ push->hard, push->soft, push->seconds * 1000 });
-}
 
 static bool find_class(struct slice name, size_t *out)
 {
     if (slice_eq_nocase(name, SLICE("replica"))) {
         name = SLICE("slave");
     }
-    for (size_t i = 0; i < CLASSES; i++) {
+    for (size_t i = 0; i < CLASS_COUNT; i++) {
         if (slice_eq_nocase(name, slice_of(class_names[i]))) {
             *out = i;
             return true;
@@ -139,7 +121,7 @@ static bool find_class(struct slice name, size_t *out)
     return false;
 }
 
-static const char *parse_limit(struct slice *rest, struct output_limit limits[CLASSES])
+static const char *parse_limit(struct slice *rest, struct output_limit limits[CLASS_COUNT])
 {
     struct slice words[4];
     size_t which = 0;
@@ -163,9 +145,8 @@ static const char *parse_limit(struct slice *rest, struct output_limit limits[CL
 
 void get_output_limits(struct call *call, struct buf *out)
 {
-    struct output_limit limits[CLASSES];
-    read_limits(call->core, limits);
-    for (size_t i = 0; i < CLASSES; i++) {
+    const struct output_limit *limits = settings_of(call->core)->output_limits;
+    for (size_t i = 0; i < CLASS_COUNT; i++) {
         buf_printf(out, "%s%s %" PRId64 " %" PRId64 " %" PRId64, i > 0 ? " " : "", class_names[i],
                    limits[i].hard, limits[i].soft, limits[i].seconds);
     }
@@ -173,16 +154,17 @@ void get_output_limits(struct call *call, struct buf *out)
 
 const char *set_output_limits(struct core *core, struct slice value, bool apply)
 {
-    struct output_limit limits[CLASSES];
+    struct output_limit *current = settings_of(core)->output_limits;
+    struct output_limit limits[CLASS_COUNT]; /* to be changed here before any of it counts */
     struct slice rest = value;
     struct slice word;
     const char *error = NULL;
-    read_limits(core, limits);
+    memcpy(limits, current, sizeof(limits));
     for (struct slice ahead = rest; error == NULL && next_word(&ahead, &word); ahead = rest) {
         error = parse_limit(&rest, limits);
     }
     if (error == NULL && apply) {
-        write_limits(core, limits);
+        memcpy(current, limits, sizeof(limits));
     }
     return error;
 }

@@ -317,7 +317,7 @@ def test_a_client_that_does_not_read_is_cut_off(new_stack):
                 if not listed:
                     with pytest.raises((Closed, OSError)):
                         greedy.read()
-        stack.core.logged("a client that does not read is cut off")
+        stack.core.logged("a client does not read what it is sent, and is closed")
 
 
 # --- SLOWLOG, LATENCY -----------------------------------------------------------------------------------------------

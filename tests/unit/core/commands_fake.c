@@ -43,7 +43,6 @@ struct core {
     struct tracking *tracking;
     uint32_t notify;
     int64_t tracking_max_keys;
-    struct core_output_limit push_limit;
     uint32_t use_db; /* of the last use that was noted */
     struct slice use_key;
     int64_t noted_ms;
@@ -418,16 +417,6 @@ void core_set_tracking_max_keys(struct core *core, int64_t keys)
     core->tracking_max_keys = keys;
 }
 
-struct core_output_limit core_push_limit(const struct core *core)
-{
-    return core->push_limit;
-}
-
-void core_set_push_limit(struct core *core, struct core_output_limit limit)
-{
-    core->push_limit = limit;
-}
-
 bool session_subscribe(struct session *s, enum pubsub_kind kind, struct slice name)
 {
     struct fake *f = container_of(s, struct fake, session);
@@ -489,7 +478,6 @@ struct fake *fake_new(void)
         .pubsub = pubsub_new(),
         .tracking = tracking_new(0, ignore_keys, NULL),
         .tracking_max_keys = 1000000,
-        .push_limit = { 32 << 20, 8 << 20, 60000 },
     };
     f->core.acl = acl_new(f->core.keyspaces, NULL);
     f->session.core = &f->core;

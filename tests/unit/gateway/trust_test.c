@@ -31,6 +31,16 @@ static const char *write_pem(char path[32], X509 *cert)
     return path;
 }
 
+static enum err load(const struct gateway_options *o, struct tls_trust **out,
+                     struct load_error *why)
+{
+    struct material *m;
+    assert_int_equal(material_read(o, &m, why), ERR_OK);
+    enum err err = tls_trust_load(m, out, why);
+    material_free(m);
+    return err;
+}
+
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
@@ -45,7 +55,7 @@ static int setup(void **state)
     f->options.client_ca = (struct option_list){ cas, 1 };
     f->options.client_pin = (struct option_list){ pins, 1 };
     assert_int_equal(identity_order_parse("uri,dns,email,cn", &f->options.identity_order), ERR_OK);
-    assert_int_equal(tls_trust_load(&f->options, &f->trust, &why), ERR_OK);
+    assert_int_equal(load(&f->options, &f->trust, &why), ERR_OK);
     unlink(ca_path);
     unlink(pin_path);
     *state = f;
@@ -170,7 +180,7 @@ static void test_a_leaf_is_no_ca(void **state)
         &(struct wish){ .cn = "leaf", .issuer = f->ca, .issuer_key = f->ca_key }, f->key);
     const char *files[] = { write_pem(path, leaf) };
     struct gateway_options o = { .client_ca = { files, 1 } };
-    assert_int_equal(tls_trust_load(&o, &trust, &why), ERR_INVALID);
+    assert_int_equal(load(&o, &trust, &why), ERR_INVALID);
     assert_non_null(strstr(why.text, "is not a CA"));
     unlink(path);
     X509_free(leaf);
