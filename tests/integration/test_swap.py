@@ -22,9 +22,9 @@ def swap(stack, pair):
 
 def test_a_hundred_swaps_under_load(new_stack, certs):
     stack = new_stack()
-    for name in ("blue", "green"):
+    for name in ("swap-blue", "swap-green"):
         certs.run("server", name, "localhost", "127.0.0.1")
-    pairs = [certs.pair("blue"), certs.pair("green")]
+    pairs = [certs.pair("swap-blue"), certs.pair("swap-green")]
     serials = [serial(p.cert) for p in pairs]
     core, gateway = stack.core.pid, stack.gateway.pid
     held = stack.raw()
