@@ -67,25 +67,22 @@ static void log_refused(struct conn *c, const struct tls_failure *f)
 /* It sent what is no TLS: there is nobody to send an alert to. */
 static void refuse_before_tls(struct conn *c, const char *reason)
 {
-    worker_metrics(c->worker)->proxy_refused++;
-    log_refused(c, &(struct tls_failure){ .reason = reason });
+    struct metrics *m = worker_metrics(c->worker);
+    m->proxy_refused++;
+    m->refused[REFUSAL_NOT_TLS]++;
+    log_refused(c, &(struct tls_failure){ .kind = REFUSAL_NOT_TLS, .reason = reason });
     conn_kill(c, reason);
 }
 
-/* The alert must reach the client: closing at once would reset what it has not read yet. */
 static void handshake_failed(struct conn *c)
 {
     struct tls_failure f = tls_session_failure(c->tls);
     struct metrics *m = worker_metrics(c->worker);
     *(f.cert != NULL ? &m->handshakes_refused : &m->handshakes_failed) += 1;
+    m->refused[f.kind]++;
     log_refused(c, &f);
-    if (!conn_push(c)) {
-        conn_kill(c, "handshake failed");
-        return;
-    }
     arrivals_move(arrivals_of(c), &c->arrival->at, ARRIVAL_LEAVING);
-    conn_set_state(c, CONN_CLOSING);
-    conn_advance(c);
+    conn_send_last(c, "handshake failed");
 }
 
 /* Over a limit: it is told so, and that nothing else will come. */

@@ -117,6 +117,9 @@ bool conn_write(struct conn *c, struct slice plain);
 /* conn_push sends what TLS has put out; what the socket does not take is kept. False: it broke. */
 bool conn_push(struct conn *c);
 
+/* conn_send_last closes once what TLS has put out is sent: an alert must not be lost by a reset. */
+void conn_send_last(struct conn *c, const char *why);
+
 /* conn_say_goodbye says close_notify and closes as soon as the last bytes are out. */
 void conn_say_goodbye(struct conn *c, const char *why);
 

@@ -1,6 +1,6 @@
 /*
  * gateway: starts the workers and waits for signals and changed files in a loop of its own: SIGHUP reads
- * them again, SIGTERM and SIGINT drain. It touches no client.
+ * them again (SIGUSR1 whatever sessions that cuts), SIGTERM and SIGINT drain. It touches no client.
  */
 #include "gateway.h"
 
@@ -29,7 +29,7 @@ struct gateway {
     struct reload reload;
     struct source *source;
     uv_loop_t loop;
-    uv_signal_t signals[3];
+    uv_signal_t signals[4];
     uv_timer_t rotate;
     uv_timer_t ready;
     int *fds; /* [worker][listen] */
@@ -135,7 +135,7 @@ static enum err start_workers(struct gateway *g, struct load_error *why)
 static void on_hup(uv_signal_t *handle, int number)
 {
     struct gateway *g = handle->data;
-    (void)number;
+    g->reload.forced = number == SIGUSR1;
     source_ask(g->source);
 }
 
@@ -196,7 +196,9 @@ static void watch_signals(struct gateway *g)
     static const struct {
         int number;
         uv_signal_cb call;
-    } watched[] = { { SIGHUP, on_hup }, { SIGTERM, on_term }, { SIGINT, on_term } };
+    } watched[] = {
+        { SIGHUP, on_hup }, { SIGUSR1, on_hup }, { SIGTERM, on_term }, { SIGINT, on_term }
+    };
     for (size_t i = 0; i < ARRAY_SIZE(watched); i++) {
         uv_signal_init(&g->loop, &g->signals[i]);
         g->signals[i].data = g;
@@ -233,6 +235,7 @@ static void release(struct gateway *g)
 
 static void finish(struct gateway *g)
 {
+    reload_close(&g->reload);
     for (size_t i = 0; i < g->reload.worker_count; i++) {
         worker_join(g->reload.workers[i]);
     }

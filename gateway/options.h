@@ -15,6 +15,9 @@ struct identity_order {
     size_t count;
 };
 
+/* What an out-of-date revocation list means for its issuer's certificates. */
+enum crl_expired { CRL_EXPIRED_WARN, CRL_EXPIRED_REJECT };
+
 /* What "on" and "off" of an option become. */
 enum option_switch { SWITCH_ON, SWITCH_OFF };
 
@@ -41,7 +44,10 @@ struct gateway_options {
     int64_t idle_timeout_ms; /* 0: never */
     int64_t drain_timeout_ms;
     int64_t max_request;
-    int watch; /* enum option_switch */
+    int64_t max_evict; /* percent of the live sessions that a reload may cut */
+    int crl_expired;   /* enum crl_expired */
+    int watch;         /* enum option_switch */
+    int send_ca_names; /* enum option_switch */
     bool check;
     int log_level;
     int log_format;

@@ -65,8 +65,8 @@ struct worker_call {
 /* worker_call has the call run by the worker. From the main thread; calls run in order. */
 void worker_call(struct worker *w, struct worker_call *c);
 
-/* worker_swap hands a new TLS context over (a reference is taken). */
-void worker_swap(struct worker *w, struct tls_context *context);
+/* worker_swap hands a new TLS context over (a reference is taken); `done` as for calls. */
+void worker_swap(struct worker *w, struct tls_context *context, void (*done)(void *arg), void *arg);
 
 /* worker_drain stops accepting, finishes what was accepted, and ends the thread: then on_ended comes. */
 void worker_drain(struct worker *w);
@@ -86,6 +86,9 @@ bool worker_is_draining(const struct worker *w);
 
 /* worker_may_read says whether the link has room for more; if not, conn_read_again will be called. */
 bool worker_may_read(struct worker *w);
+
+/* worker_each visits all connections, whatever their state. */
+void worker_each(struct worker *w, void (*visit)(struct conn *c, void *arg), void *arg);
 
 /* The connections that are no sessions yet, and the limits of those that are. */
 struct arrivals *worker_arrivals(struct worker *w);

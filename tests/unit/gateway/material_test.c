@@ -285,7 +285,7 @@ static void test_a_file_cut_anywhere(void **state)
         struct load_error why;
         write_text(f->paths[CA], (const char *)pem, cut);
         if (material_read(&f->options, &m, &why) == ERR_OK &&
-            tls_trust_load(m, &trust, &why) == ERR_OK) {
+            tls_trust_load(&f->options, m, &trust, &why) == ERR_OK) {
             good++; /* between the two blocks, or with both whole */
         }
         tls_trust_free(trust);
