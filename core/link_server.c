@@ -203,8 +203,9 @@ bool link_stat(const struct link_server *ls, size_t index, struct slice *name, i
     if (first == NULL || index >= first->stats.count)
         return false;
     *name = slice_of(first->stats.values[index].name);
-    *value = 0;
+    struct link_stat_total total = { .any = false };
     for (const struct link *l = first; l; l = l->next)
-        link_stats_add(&l->stats, *name, value);
+        link_stats_add(&l->stats, *name, &total);
+    *value = total.value;
     return true;
 }

@@ -1,9 +1,10 @@
-/* Lines of name=value, kept in the order in which they first came. */
+/* Lines of name=value, name<value and name>value, kept in the order in which they first came. */
 #include "link_stats.h"
 
 #include <string.h>
 
-static void set(struct link_stats *stats, struct slice name, int64_t value)
+static void set(struct link_stats *stats, struct slice name, enum link_stat_kind kind,
+                int64_t value)
 {
     size_t i = 0;
     while (i < stats->count && !slice_eq(slice_of(stats->values[i].name), name))
@@ -13,6 +14,7 @@ static void set(struct link_stats *stats, struct slice name, int64_t value)
         return;
     memcpy(at->name, name.p, name.len);
     at->name[name.len] = '\0';
+    at->kind = kind;
     at->value = value;
     if (i == stats->count)
         stats->count++;
@@ -20,13 +22,15 @@ static void set(struct link_stats *stats, struct slice name, int64_t value)
 
 static void take_line(struct link_stats *stats, struct slice line)
 {
-    const uint8_t *equals = memchr(line.p, '=', line.len);
-    if (equals == NULL)
+    size_t name = 0;
+    while (name < line.len && memchr("=<>", line.p[name], 3) == NULL)
+        name++;
+    if (name == line.len)
         return;
-    const size_t name = (size_t)(equals - line.p);
+    const struct slice text = { line.p + name + 1, line.len - name - 1 };
     int64_t value;
-    if (slice_to_i64((struct slice){ equals + 1, line.len - name - 1 }, &value) == ERR_OK)
-        set(stats, (struct slice){ line.p, name }, value);
+    if (slice_to_i64(text, &value) == ERR_OK)
+        set(stats, (struct slice){ line.p, name }, (enum link_stat_kind)line.p[name], value);
 }
 
 void link_stats_take(struct link_stats *stats, struct slice lines)
@@ -40,19 +44,27 @@ void link_stats_take(struct link_stats *stats, struct slice lines)
     }
 }
 
-static bool is_setting(struct slice name)
+static int64_t combined(enum link_stat_kind kind, int64_t a, int64_t b)
 {
-    const struct slice end = SLICE("_seconds");
-    return name.len > end.len &&
-           slice_eq((struct slice){ name.p + name.len - end.len, end.len }, end);
+    switch (kind) {
+    case LINK_STAT_LEAST:
+        return a < b ? a : b;
+    case LINK_STAT_GREATEST:
+        return a > b ? a : b;
+    case LINK_STAT_SUM:
+        break;
+    }
+    return a + b;
 }
 
-void link_stats_add(const struct link_stats *stats, struct slice name, int64_t *sum)
+void link_stats_add(const struct link_stats *stats, struct slice name,
+                    struct link_stat_total *total)
 {
     for (size_t i = 0; i < stats->count; i++) {
-        const int64_t more = stats->values[i].value;
-        if (!slice_eq(name, slice_of(stats->values[i].name)))
+        const struct link_stat *one = &stats->values[i];
+        if (!slice_eq(name, slice_of(one->name)))
             continue;
-        *sum = is_setting(name) ? (more > *sum ? more : *sum) : *sum + more;
+        total->value = total->any ? combined(one->kind, total->value, one->value) : one->value;
+        total->any = true;
     }
 }

@@ -14,7 +14,8 @@
 #include "base/log.h"
 
 enum {
-    ENDING_MS = 60000, /* for replies under way */
+    ENDING_MS = 60000,        /* for replies under way */
+    LAST_HANDSHAKE_MS = 1000, /* when the gateway stops */
     CLOSING_MS = 1000, /* for the last bytes, and for the client to read them before a reset */
     EXPIRY_LOOK_MS = 3600000, /* the clock may be set meanwhile: look again at least so often */
     OUT_MAX = 16 * 1024 * 1024,
@@ -58,7 +59,8 @@ static uint64_t deadline_of(const struct conn *c)
 {
     switch ((enum conn_state)c->state) {
     case CONN_HANDSHAKE:
-        return (uint64_t)worker_options(c->worker)->handshake_timeout_ms;
+        return worker_stops(c->worker) ? LAST_HANDSHAKE_MS
+                                       : (uint64_t)worker_options(c->worker)->handshake_timeout_ms;
     case CONN_OPEN:
         return open_deadline(c);
     case CONN_ENDING:
@@ -71,11 +73,28 @@ static uint64_t deadline_of(const struct conn *c)
     return 0;
 }
 
+/* A live session is one that the core knows, or would if it were there. */
+static bool is_live(unsigned state)
+{
+    return state == CONN_OPEN || state == CONN_ENDING;
+}
+
+static void count_session(struct conn *c, bool ended)
+{
+    struct metrics *m = worker_metrics(c->worker);
+    bool is_1_2 = strcmp(tls_session_info(c->tls).version, "TLSv1.2") == 0;
+    *(is_1_2 ? &m->sessions_tls_1_2 : &m->sessions_tls_1_3) += ended ? UINT64_MAX : 1;
+    worker_trusts(c->worker, c->peer->trusted_until, ended);
+}
+
 void conn_set_state(struct conn *c, enum conn_state next)
 {
     struct metrics *m = worker_metrics(c->worker);
     m->handshaking += (next == CONN_HANDSHAKE);
     m->handshaking -= (c->state == CONN_HANDSHAKE && next != CONN_HANDSHAKE);
+    if (is_live(c->state) != is_live(next)) {
+        count_session(c, is_live(c->state));
+    }
     c->state = (uint8_t)next;
     worker_set_deadline(c->worker, c, deadline_of(c));
 }
@@ -175,7 +194,7 @@ void conn_kill(struct conn *c, const char *why)
 void conn_finish(struct conn *c, const char *why)
 {
     if (c->state == CONN_HANDSHAKE) {
-        conn_kill(c, why);
+        worker_set_deadline(c->worker, c, LAST_HANDSHAKE_MS);
     } else if (c->state == CONN_OPEN) {
         log_end(c, why);
         c->why = why;
@@ -312,10 +331,15 @@ static void handshake_done(struct conn *c)
 {
     struct metrics *m = worker_metrics(c->worker);
     *(tls_session_info(c->tls).resumed ? &m->handshakes_resumed : &m->handshakes_full) += 1;
+    metrics_handshake(m, (uv_hrtime() - c->accepted_ns) / 1000);
+    c->active_at = uv_now(worker_loop(c->worker));
     c->peer = tls_session_take_peer(c->tls);
     conn_set_state(c, CONN_OPEN);
     conn_open_session(c);
     take_plain(c); /* commands may have come with the client's last handshake message */
+    if (worker_stops(c->worker)) {
+        conn_finish(c, "the gateway stops");
+    }
 }
 
 static void feed_handshake(struct conn *c, struct slice bytes)
@@ -556,6 +580,29 @@ void conn_on_deadline(struct conn *c)
     }
 }
 
+bool conn_facts(const struct conn *c, struct conn_facts *out)
+{
+    if (!is_live(c->state)) {
+        return false;
+    }
+    out->peer = c->peer;
+    out->tls = tls_session_info(c->tls);
+    out->opened_at = c->opened_at;
+    conn_peer_text(c, out->address);
+    return true;
+}
+
+int64_t conn_trusted_until(const struct conn *c)
+{
+    return is_live(c->state) ? c->peer->trusted_until : INT64_MAX;
+}
+
+bool conn_is_quiet(const struct conn *c, uint64_t ms)
+{
+    return c->state == CONN_OPEN && c->unanswered == 0 && c->part == NULL && !c->mid_reply &&
+           buf_len(&c->out) == 0 && uv_now(worker_loop(c->worker)) - c->active_at >= ms;
+}
+
 static int64_t unix_ms(void)
 {
     struct timespec ts;
@@ -571,6 +618,7 @@ struct conn *conn_accept(struct worker *w, int fd, const struct sockaddr_storage
     c->fd = fd;
     c->session = session;
     c->opened_at = unix_ms();
+    c->accepted_ns = uv_hrtime();
     c->active_at = uv_now(worker_loop(w));
     memcpy(&c->from, from, sizeof(c->from));
     buf_init(&c->out, OUT_MAX);

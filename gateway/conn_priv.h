@@ -6,7 +6,6 @@
 
 #include "conn.h"
 
-#include "address.h"
 #include "reply_batch.h"
 
 #include <netinet/in.h>
@@ -61,6 +60,7 @@ struct conn {
     uint64_t unanswered_bytes; /* estimated by the mean once some are answered; exact at 0 */
     uint64_t unsent_plain;     /* reply bytes behind what `out` holds */
     int64_t opened_at;         /* unix ms */
+    uint64_t accepted_ns;      /* uv_hrtime */
     uint64_t active_at;        /* loop ms of the last bytes from the client */
     struct buf out;            /* ciphertext that the socket did not take; no memory while empty */
     struct buf *part;          /* the payload of a long request being sent in pieces, or NULL */

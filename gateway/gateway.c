@@ -104,10 +104,11 @@ static enum err start_workers(struct gateway *g, struct load_error *why)
     size_t count = (size_t)g->options->workers;
     g->reload.workers = mem_alloc(count * sizeof(g->reload.workers[0]));
     for (size_t i = 0; i < count; i++) {
-        if (worker_start(&g->shared, (unsigned)i, g->fds + i * listens, listens, g->reload.current,
-                         &g->reload.workers[i]) != ERR_OK) {
+        if (worker_start(&g->shared, (unsigned)i, g->reload.current, &g->reload.workers[i]) !=
+            ERR_OK) {
             return load_error_set(why, "a thread cannot be started");
         }
+        worker_listen(g->reload.workers[i], g->fds + i * listens, listens);
         g->reload.worker_count++;
     }
     return ERR_OK;
@@ -128,7 +129,7 @@ static void on_term(uv_signal_t *handle, int number)
     log_event(LOG_INFO, "stopping: no new clients, finishing what was accepted",
               LF_INT("signal", number));
     for (size_t i = 0; i < g->reload.worker_count; i++) {
-        worker_drain(g->reload.workers[i]);
+        worker_drain(g->reload.workers[i], WORKER_STOPS);
     }
 }
 

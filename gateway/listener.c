@@ -163,6 +163,8 @@ static void on_closed(uv_handle_t *handle)
 
 void listener_close(struct listener *l)
 {
+    for (int i = 0; i < BACKLOG / ACCEPT_MAX && accept_some(l); i++) {
+    }
     uv_close((uv_handle_t *)&l->poll, on_closed);
     uv_close((uv_handle_t *)&l->rest, on_closed);
     close(l->fd);

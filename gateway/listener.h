@@ -22,7 +22,10 @@ struct listener;
 /* listener_new accepts on fd (taken over) and gives what comes to worker_offer. */
 struct listener *listener_new(struct worker *w, int fd);
 
-/* listener_close stops listening; it frees itself. */
+/*
+ * listener_close accepts what waits in the queue, where it would be reset if the socket is nobody else's, and
+ * stops listening; it frees itself.
+ */
 void listener_close(struct listener *l);
 
 #endif

@@ -241,6 +241,15 @@ uint64_t tls_context_generation(const struct tls_context *c)
     return c->generation;
 }
 
+int64_t tls_context_ends(const struct tls_context *c)
+{
+    int64_t first = INT64_MAX;
+    for (size_t i = 0; i < c->pair_count; i++) {
+        first = c->pairs[i].not_after < first ? c->pairs[i].not_after : first;
+    }
+    return first;
+}
+
 bool tls_context_same(const struct tls_context *a, const struct tls_context *b)
 {
     return memcmp(a->digest, b->digest, sizeof(a->digest)) == 0 &&

@@ -32,6 +32,9 @@ const struct identity_order *tls_context_order(const struct tls_context *c);
 struct ticket_keys *tls_context_tickets(const struct tls_context *c);
 uint64_t tls_context_generation(const struct tls_context *c);
 
+/* tls_context_ends: when the first of our own certificates expires, unix seconds. */
+int64_t tls_context_ends(const struct tls_context *c);
+
 /* tls_context_same says whether both were made from the same bytes: nothing to swap. */
 bool tls_context_same(const struct tls_context *a, const struct tls_context *b);
 

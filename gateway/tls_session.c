@@ -107,6 +107,11 @@ void tls_engine_use(struct tls_engine *e, struct tls_context *c)
     tls_context_unref(former);
 }
 
+const struct tls_context *tls_engine_context(const struct tls_engine *e)
+{
+    return e->context;
+}
+
 void tls_engine_feed(struct tls_engine *e, struct slice ciphertext)
 {
     e->in = ciphertext;

@@ -28,6 +28,7 @@ void tls_engine_free(struct tls_engine *e);
 
 /* tls_engine_use makes new sessions use this context (a reference is taken, the former one dropped). */
 void tls_engine_use(struct tls_engine *e, struct tls_context *c);
+const struct tls_context *tls_engine_context(const struct tls_engine *e);
 
 /* tls_engine_feed lends ciphertext for the calls that follow; NULL-length when there is none. */
 void tls_engine_feed(struct tls_engine *e, struct slice ciphertext);

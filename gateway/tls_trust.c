@@ -40,6 +40,7 @@ struct fingerprint {
 struct tls_trust {
     X509_STORE *cas;
     size_t ca_count;
+    int64_t ends;             /* the first notAfter of a CA, INT64_MAX: there are none */
     struct fingerprint *pins; /* sorted */
     size_t pin_count;
     struct tls_revoked *revoked;
@@ -55,7 +56,7 @@ static void subject_text(X509 *cert, char *out, size_t cap)
 
 /* Loading. */
 
-static enum err check_ca(const char *path, X509 *cert, struct load_error *why)
+static enum err check_ca(const char *path, X509 *cert, int64_t *ends, struct load_error *why)
 {
     char subject[256];
     char when[32];
@@ -75,6 +76,7 @@ static enum err check_ca(const char *path, X509 *cert, struct load_error *why)
                   LF_STR("file", path), LF_STR("subject", subject),
                   LF_STR("expired", pem_time_text(until, when)));
     }
+    *ends = until < *ends ? until : *ends;
     return ERR_OK;
 }
 
@@ -87,7 +89,7 @@ static enum err add_cas(struct tls_trust *t, const struct pem_file *f, struct lo
     }
     for (size_t i = 0; i < sk_X509_num(certs) && err == ERR_OK; i++) {
         X509 *cert = sk_X509_value(certs, i);
-        err = check_ca(f->path, cert, why);
+        err = check_ca(f->path, cert, &t->ends, why);
         if (err == ERR_OK) {
             X509_STORE_add_cert(t->cas, cert);
             t->ca_count++;
@@ -171,6 +173,7 @@ enum err tls_trust_load(const struct gateway_options *o, struct tls_trust **out,
     struct tls_trust *t = mem_zalloc(sizeof(*t));
     SHA256_CTX sha;
     SHA256_Init(&sha);
+    t->ends = INT64_MAX;
     t->cas = X509_STORE_new();
     t->revoked = tls_revoked_new();
     if (t->cas == NULL) {
@@ -202,6 +205,11 @@ void tls_trust_free(struct tls_trust *t)
         free(t->pins);
         free(t);
     }
+}
+
+int64_t tls_trust_ends(const struct tls_trust *t)
+{
+    return t->ends;
 }
 
 bool tls_trust_same(const struct tls_trust *a, const struct tls_trust *b)

@@ -1,4 +1,4 @@
-/* Gateways' figures: what is malformed changes nothing, sums and settings, more names than there is room for. */
+/* Gateways' figures: what is malformed changes nothing, sums, least and greatest, more names than there is room for. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,9 +12,9 @@
 
 static int64_t of(const struct link_stats *stats, const char *name)
 {
-    int64_t sum = 0;
-    link_stats_add(stats, slice_of(name), &sum);
-    return sum;
+    struct link_stat_total total = { .any = false };
+    link_stats_add(stats, slice_of(name), &total);
+    return total.value;
 }
 
 static void test_takes_lines(void **state)
@@ -42,6 +42,9 @@ static void test_passes_over_nonsense(void **state)
         "a=1x",
         "a= ",
         "a==1",
+        "a<>1",
+        "<1",
+        "a>x",
         "1",
         "a=9223372036854775808",
         "a-name-that-is-longer-than-the-forty-seven-bytes-there-are=1",
@@ -54,19 +57,26 @@ static void test_passes_over_nonsense(void **state)
     }
 }
 
+static int64_t total_of(const struct link_stats *workers, size_t count, const char *name)
+{
+    struct link_stat_total total = { .any = false };
+    for (size_t i = 0; i < count; i++)
+        link_stats_add(&workers[i], slice_of(name), &total);
+    return total.value;
+}
+
 static void test_adds_workers_up(void **state)
 {
-    struct link_stats one = { .count = 0 }, other = { .count = 0 };
-    int64_t sum = 0, setting = 0;
+    struct link_stats workers[3] = { { .count = 0 } };
     (void)state;
-    link_stats_take(&one, SLICE("n=2\nidle_seconds=30\n"));
-    link_stats_take(&other, SLICE("idle_seconds=5\nn=40\n"));
-    link_stats_add(&one, SLICE("n"), &sum);
-    link_stats_add(&other, SLICE("n"), &sum);
-    link_stats_add(&one, SLICE("idle_seconds"), &setting);
-    link_stats_add(&other, SLICE("idle_seconds"), &setting);
-    assert_int_equal(sum, 42);
-    assert_int_equal(setting, 30);
+    link_stats_take(&workers[0], SLICE("n=2\nidle>30\nends<500\n"));
+    link_stats_take(&workers[1], SLICE("idle>5\nends<-7\nn=40\n"));
+    link_stats_take(&workers[2], SLICE("only>0\n"));
+    assert_int_equal(total_of(workers, 3, "n"), 42);
+    assert_int_equal(total_of(workers, 3, "idle"), 30);
+    assert_int_equal(total_of(workers, 3, "ends"), -7);
+    assert_int_equal(total_of(workers, 3, "only"), 0);
+    assert_int_equal(total_of(workers, 1, "ends"), 500);
 }
 
 static void test_is_bounded(void **state)
@@ -79,8 +89,8 @@ static void test_is_bounded(void **state)
         link_stats_take(&stats, slice_of(line));
     }
     assert_int_equal(stats.count, LINK_STATS_MAX);
-    assert_int_equal(of(&stats, "n63"), 63);
-    assert_int_equal(of(&stats, "n64"), 0);
+    assert_int_equal(of(&stats, "n159"), 159);
+    assert_int_equal(of(&stats, "n160"), 0);
 }
 
 int main(void)
