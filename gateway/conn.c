@@ -14,10 +14,10 @@
 #include "base/log.h"
 
 enum {
-    ENDING_MS = 60000,        /* for replies under way */
+    ENDING_MS = 60000,      /* for replies under way */
     LAST_HANDSHAKE_MS = 1000, /* when the gateway stops */
-    CLOSING_MS = 1000, /* for the last bytes, and for the client to read them before a reset */
-    EXPIRY_LOOK_MS = 3600000, /* the clock may be set meanwhile: look again at least so often */
+    CLOSING_MS = 1000,      /* for the last bytes, and for the client to read them before a reset */
+    EXPIRY_LOOK_MS = 60000, /* the clock may be set meanwhile: look again at least so often */
     OUT_MAX = 16 * 1024 * 1024,
     KEEP_OUT = 1024 * 1024, /* of the engine's output buffer */
 };
@@ -41,18 +41,35 @@ static const struct state_row {
     [CONN_CLOSED] = { "closed", NULL },
 };
 
+static int64_t unix_ms(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_REALTIME, &ts);
+    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* How long the client's certificate still counts, in ms and at least 1: its last second is a good one. */
+static uint64_t trust_left(const struct conn *c)
+{
+    int64_t left = (c->peer->trusted_until + 1) * 1000 - unix_ms();
+    return left <= 0 ? 1 : (uint64_t)left;
+}
+
+static uint64_t lesser(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 /* How long a connection may stay open from now: its certificate ends, or it may be idle too long. */
 static uint64_t open_deadline(const struct conn *c)
 {
-    int64_t left = c->peer->trusted_until - (int64_t)time(NULL) + 1;
-    uint64_t ms = left <= 0 ? 1 : (uint64_t)left * 1000;
+    uint64_t ms = lesser(trust_left(c), EXPIRY_LOOK_MS);
     int64_t idle = worker_options(c->worker)->idle_timeout_ms;
     if (idle > 0 && !c->listens) {
         uint64_t silent = uv_now(worker_loop(c->worker)) - c->active_at;
-        uint64_t rest = silent >= (uint64_t)idle ? 1 : (uint64_t)idle - silent;
-        ms = rest < ms ? rest : ms;
+        ms = lesser(ms, silent >= (uint64_t)idle ? 1 : (uint64_t)idle - silent);
     }
-    return ms < EXPIRY_LOOK_MS ? ms : EXPIRY_LOOK_MS;
+    return ms;
 }
 
 static uint64_t deadline_of(const struct conn *c)
@@ -64,7 +81,7 @@ static uint64_t deadline_of(const struct conn *c)
     case CONN_OPEN:
         return open_deadline(c);
     case CONN_ENDING:
-        return ENDING_MS;
+        return lesser(trust_left(c), ENDING_MS);
     case CONN_CLOSING:
         return CLOSING_MS;
     case CONN_CLOSED:
@@ -268,6 +285,17 @@ bool conn_write(struct conn *c, struct slice plain)
     return tls_session_write(worker_tls(c->worker), c->tls, plain) == TLS_DONE && push(c);
 }
 
+/* send_last closes once what TLS has put out is sent: an alert must not be lost by a reset. */
+static void send_last(struct conn *c, const char *why)
+{
+    if (!push(c)) {
+        conn_kill(c, why);
+        return;
+    }
+    conn_set_state(c, CONN_CLOSING);
+    conn_advance(c);
+}
+
 void conn_say_goodbye(struct conn *c, const char *why)
 {
     if (c->state == CONN_CLOSED || c->state == CONN_CLOSING) {
@@ -276,13 +304,7 @@ void conn_say_goodbye(struct conn *c, const char *why)
     log_end(c, why);
     conn_leave_core(c, why);
     tls_session_close(worker_tls(c->worker), c->tls);
-    bool ok = push(c);
-    conn_set_state(c, CONN_CLOSING);
-    if (ok) {
-        conn_advance(c);
-    } else {
-        conn_kill(c, "the connection broke");
-    }
+    send_last(c, "the connection broke");
 }
 
 /* Input. */
@@ -291,6 +313,25 @@ static void drop_bytes(struct conn *c, struct slice bytes)
 {
     (void)c;
     (void)bytes;
+}
+
+const struct peer *conn_peer(const struct conn *c)
+{
+    return c->state == CONN_OPEN || c->state == CONN_ENDING ? c->peer : NULL;
+}
+
+void conn_distrust(struct conn *c, const struct refusal *why)
+{
+    char peer[ADDRESS_TEXT];
+    struct metrics *m = worker_metrics(c->worker);
+    conn_peer_text(c, peer);
+    *(why->kind == REFUSAL_EXPIRED ? &m->expired : &m->evicted) += 1;
+    log_event(LOG_WARNING, "session closed: its certificate is not trusted any more",
+              LF_STR("reason", why->reason), LF_INT("session", c->session), LF_STR("peer", peer),
+              LF_SLICE("identity", c->peer->identity), LF_SLICE("serial", c->peer->serial));
+    conn_leave_core(c, why->reason);
+    tls_session_abort(worker_tls(c->worker), c->tls, refusal_alert(why->kind));
+    send_last(c, why->reason);
 }
 
 static void log_refused(struct conn *c, const struct tls_failure *f)
@@ -310,19 +351,14 @@ static void log_refused(struct conn *c, const struct tls_failure *f)
               LF_STR("serial", f->cert->serial));
 }
 
-/* The alert must reach the client: closing at once would reset what it has not read yet. */
 static void handshake_failed(struct conn *c)
 {
     struct tls_failure f = tls_session_failure(c->tls);
     struct metrics *m = worker_metrics(c->worker);
     *(f.cert != NULL ? &m->handshakes_refused : &m->handshakes_failed) += 1;
+    m->refused[f.kind]++;
     log_refused(c, &f);
-    if (!push(c)) {
-        conn_kill(c, "handshake failed");
-        return;
-    }
-    conn_set_state(c, CONN_CLOSING);
-    conn_advance(c);
+    send_last(c, "handshake failed");
 }
 
 static void take_plain(struct conn *c);
@@ -392,13 +428,8 @@ static void tls_broke(struct conn *c)
     log_event(LOG_WARNING, "TLS failed, connection closed", LF_INT("session", c->session),
               LF_STR("peer", peer), LF_SLICE("identity", c->peer->identity),
               LF_STR("reason", f.reason));
-    if (!push(c)) { /* the alert */
-        conn_kill(c, f.reason);
-        return;
-    }
     conn_leave_core(c, "TLS failed");
-    conn_set_state(c, CONN_CLOSING);
-    conn_advance(c);
+    send_last(c, f.reason);
 }
 
 static void take_plain(struct conn *c)
@@ -545,14 +576,13 @@ void conn_read_again(struct conn *c)
 static void open_deadline_passed(struct conn *c)
 {
     int64_t idle = worker_options(c->worker)->idle_timeout_ms;
-    if (time(NULL) > c->peer->trusted_until) {
-        char peer[ADDRESS_TEXT];
-        conn_peer_text(c, peer);
-        worker_metrics(c->worker)->expired++;
-        log_event(LOG_INFO, "session closed: its certificate has expired",
-                  LF_INT("session", c->session), LF_STR("peer", peer),
-                  LF_SLICE("identity", c->peer->identity), LF_SLICE("serial", c->peer->serial));
-        conn_finish(c, "its certificate has expired");
+    if (unix_ms() / 1000 > c->peer->trusted_until) {
+        struct refusal why;
+        char when[32];
+        refusal_set(&why, REFUSAL_EXPIRED, "%s expired on %s",
+                    c->peer->trusted_until < c->peer->not_after ? "its issuer's certificate" : "it",
+                    pem_time_text(c->peer->trusted_until, when));
+        conn_distrust(c, &why);
     } else if (idle > 0 && !c->listens &&
                uv_now(worker_loop(c->worker)) - c->active_at >= (uint64_t)idle) {
         conn_finish(c, "idle for too long");
@@ -601,13 +631,6 @@ bool conn_is_quiet(const struct conn *c, uint64_t ms)
 {
     return c->state == CONN_OPEN && c->unanswered == 0 && c->part == NULL && !c->mid_reply &&
            buf_len(&c->out) == 0 && uv_now(worker_loop(c->worker)) - c->active_at >= ms;
-}
-
-static int64_t unix_ms(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_REALTIME, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
 struct conn *conn_accept(struct worker *w, int fd, const struct sockaddr_storage *from,

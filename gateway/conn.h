@@ -48,6 +48,15 @@ void conn_finish(struct conn *c, const char *why);
 /* conn_kill closes at once. */
 void conn_kill(struct conn *c, const char *why);
 
+/* conn_peer: who it is, as long as it is served; NULL during the handshake and when it is over. */
+const struct peer *conn_peer(const struct conn *c);
+
+/*
+ * conn_distrust ends a served connection whose certificate does not count any more: it is told so by an
+ * alert, replies that did not leave are not sent. Logs it.
+ */
+void conn_distrust(struct conn *c, const struct refusal *why);
+
 /* conn_on_deadline: the time that worker_set_deadline set for it has come. */
 void conn_on_deadline(struct conn *c);
 

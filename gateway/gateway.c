@@ -41,11 +41,23 @@ static int bad_start(const struct load_error *why)
     return EXIT_BAD_START;
 }
 
+static enum err load_files(const struct gateway_options *o, struct ticket_keys *tickets,
+                           struct tls_context **out, struct load_error *why)
+{
+    struct material *material;
+    enum err err = material_read(o, &material, why);
+    if (err == ERR_OK) {
+        err = tls_context_load(o, material, tickets, NULL, out, why);
+        material_free(material);
+    }
+    return err;
+}
+
 int gateway_check(const struct gateway_options *o)
 {
     struct load_error why;
     struct tls_context *context;
-    if (tls_context_load(o, NULL, NULL, &context, &why) != ERR_OK) {
+    if (load_files(o, NULL, &context, &why) != ERR_OK) {
         return bad_start(&why);
     }
     tls_context_log(context, "checked");
@@ -86,7 +98,7 @@ static void limit_files(const struct gateway_options *o)
 static enum err prepare(struct gateway *g, struct load_error *why)
 {
     g->reload.tickets = ticket_keys_new();
-    enum err err = tls_context_load(g->options, g->reload.tickets, NULL, &g->reload.current, why);
+    enum err err = load_files(g->options, g->reload.tickets, &g->reload.current, why);
     if (err == ERR_OK) {
         err = bind_all(g, why);
     }

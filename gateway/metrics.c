@@ -71,8 +71,24 @@ void metrics_add(struct metrics *total, const struct metrics *m)
     for (size_t i = 0; i < METRICS_BOUNDS; i++) {
         total->handshake_buckets[i] += m->handshake_buckets[i];
     }
+    for (size_t i = 0; i < REFUSAL_KINDS; i++) {
+        total->refused[i] += m->refused[i];
+    }
     total->handshake_usec += m->handshake_usec;
     total->handshake_count += m->handshake_count;
+}
+
+static void each_refusal(const struct metrics *m,
+                         void (*visit)(void *arg, const struct metric *one), void *arg)
+{
+    for (size_t i = 0; i < REFUSAL_KINDS; i++) {
+        visit(arg, &(struct metric){ .name = "refused",
+                                     .label = "reason",
+                                     .of = refusal_name((enum refusal_kind)i),
+                                     .kind = METRIC_COUNTER,
+                                     .help = "Handshakes that came to nothing, by reason",
+                                     .value = m->refused[i] });
+    }
 }
 
 static void each_handshake(const struct metrics *m,
@@ -110,6 +126,7 @@ void metrics_each(const struct metrics *m, void (*visit)(void *arg, const struct
             visit(arg, &rows[i]);
         }
     }
+    each_refusal(m, visit, arg);
     each_handshake(m, visit, arg);
 }
 
@@ -121,8 +138,11 @@ static void write_line(void *arg, const struct metric *one)
                                   [METRIC_LEAST] = '<',
                                   [METRIC_GREATEST] = '>' };
     buf_printf(arg, "gateway_%s", one->name);
-    if (one->label != NULL) {
-        buf_printf(arg, "_%s%s%s", one->label, one->of[0] == '\0' ? "" : "_", one->of);
+    if (one->kind == METRIC_HISTOGRAM) {
+        buf_printf(arg, "_%s", one->label);
+    }
+    if (one->label != NULL && one->of[0] != '\0') {
+        buf_printf(arg, "_%s", one->of);
     }
     buf_printf(arg, "%c%" PRIu64 "\n", kinds[one->kind], one->value);
 }

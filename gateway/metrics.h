@@ -5,7 +5,7 @@
 #ifndef COFRE_GATEWAY_METRICS_H
 #define COFRE_GATEWAY_METRICS_H
 
-#include "base/buf.h"
+#include "refusal.h"
 
 /* How the figures of several workers make one: by adding them up, but for the last two. Only a gauge falls. */
 enum metric_kind {
@@ -36,6 +36,7 @@ enum metric_kind {
     ROW(handshakes_failed, "handshakes_failed", COUNTER, "Handshakes that failed otherwise")     \
     ROW(handshakes_late, "handshakes_timed_out", COUNTER, "Handshakes over --handshake-timeout") \
     ROW(expired, "closed_expired", COUNTER, "Sessions closed as their certificate ran out")      \
+    ROW(evicted, "closed_untrusted", COUNTER, "Sessions closed as trust changed")                \
     ROW(requests, "requests", COUNTER, "Requests passed to the core")                            \
     ROW(protocol_errors, "protocol_errors", COUNTER, "Sessions closed for malformed RESP")       \
     ROW(tryagain, "tryagain", COUNTER, "Requests answered with TRYAGAIN")                        \
@@ -49,6 +50,7 @@ enum metric_kind {
     ROW(client_ends, "client_ends_seconds", LEAST,                                               \
         "Seconds until the first trust of a live session expires")                               \
     ROW(generation, "trust_generation", GREATEST, "Grows whenever CAs, pins or CRLs change")     \
+    ROW(crls_expired, "crls_expired", GAUGE, "Revocation lists in use that are out of date")     \
     ROW(max_connections, "max_connections", GAUGE, "As given by --max-connections")              \
     ROW(idle_timeout, "idle_timeout_seconds", GREATEST, "As given by --idle-timeout")
 
@@ -71,6 +73,7 @@ struct metrics {
 #define METRICS_FIELD(field, name, kind, help) uint64_t field;
     METRICS_ROWS(METRICS_FIELD)
 #undef METRICS_FIELD
+    uint64_t refused[REFUSAL_KINDS]; /* handshakes that came to nothing, by reason */
     uint64_t handshake_buckets[METRICS_BOUNDS]; /* each alone; above the last bound: only counted */
     uint64_t handshake_usec;
     uint64_t handshake_count;
@@ -86,8 +89,8 @@ void metrics_handshake(struct metrics *m, uint64_t usec);
 void metrics_add(struct metrics *total, const struct metrics *m);
 
 /*
- * One figure for whoever writes them out. A family has several of one name: of a histogram, cumulative
- * buckets by "le", their "sum" and their "count".
+ * One figure for whoever writes them out. A family has several of one name: refusals by "reason"; of a
+ * histogram, cumulative buckets by "le", their "sum" and their "count".
  */
 struct metric {
     const char *name;

@@ -115,12 +115,14 @@ enum err options_parse(struct gateway_options *out, int argc, char **argv)
 {
     static const char *const levels[] = { "debug", "info", "warning", "error", NULL };
     static const char *const formats[] = { "text", "json", NULL };
+    static const char *const crl_expired[] = { "warn", "reject", NULL };
     *out = (struct gateway_options){
         .identity = "uri,dns,email,cn",
         .max_connections = 10000,
         .handshake_timeout_ms = 10000,
         .drain_timeout_ms = 10000,
         .max_request = 64 * 1024 * 1024,
+        .max_evict = 100,
         .log_level = LOG_INFO,
         .log_format = LOG_TEXT,
     };
@@ -137,7 +139,13 @@ enum err options_parse(struct gateway_options *out, int argc, char **argv)
           "CAs whose client certificates are let in, PEM", NULL },
         { "client-pin", 0, OPTION_LIST, &out->client_pin, 0, 0, NULL, "FILE",
           "client certificates let in by fingerprint, and nothing they issue, PEM", NULL },
-        { "crl", 0, OPTION_LIST, &out->crl, 0, 0, NULL, "FILE", "revocation lists, PEM", NULL },
+        { "crl", 0, OPTION_LIST, &out->crl, 0, 0, NULL, "FILE",
+          "revocation lists, PEM; repeatable, every serial in every file counts", NULL },
+        { "crl-expired", 0, OPTION_CHOICE, &out->crl_expired, 0, 0, crl_expired, "WHAT",
+          "when a list is out of date: warn, or reject its issuer's certificates", NULL },
+        { "max-evict", 0, OPTION_INT, &out->max_evict, 0, 100, NULL, "PERCENT",
+          "refuse a reload that would cut more of the live sessions; SIGUSR1 forces it (100)",
+          NULL },
         { "identity", 0, OPTION_TEXT, &out->identity, 0, 0, NULL, "ORDER",
           "which of a certificate's names is its identity", NULL },
         { "workers", 0, OPTION_INT, &out->workers, 0, 256, NULL, "N",

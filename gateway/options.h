@@ -14,6 +14,9 @@ struct identity_order {
     size_t count;
 };
 
+/* What an out-of-date revocation list means for its issuer's certificates. */
+enum crl_expired { CRL_EXPIRED_WARN, CRL_EXPIRED_REJECT };
+
 struct gateway_options {
     struct option_list listen;
     struct option_list cert;
@@ -32,6 +35,8 @@ struct gateway_options {
     int64_t idle_timeout_ms; /* 0: never */
     int64_t drain_timeout_ms;
     int64_t max_request;
+    int64_t max_evict; /* percent of the live sessions that a reload may cut */
+    int crl_expired;   /* enum crl_expired */
     bool check;
     int log_level;
     int log_format;

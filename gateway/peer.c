@@ -5,6 +5,7 @@
  */
 #include "peer.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,13 +27,20 @@ void peer_unref(struct peer *p)
     }
 }
 
-/* All of a peer's texts lie behind it, so that a connection's identity is one allocation. */
-static struct peer *peer_new(struct slice identity, struct slice issuer, struct slice serial)
+/* A peer's path and texts lie behind it, so that a connection's identity is one allocation. */
+static struct peer *peer_new(const struct trust_path *path, struct slice identity,
+                             struct slice issuer, struct slice serial)
 {
-    struct peer *p = mem_zalloc(sizeof(*p) + identity.len + issuer.len + serial.len);
+    size_t steps = path->count * sizeof(path->steps[0]);
+    struct peer *p = mem_zalloc(sizeof(*p) + steps + identity.len + issuer.len + serial.len);
     uint8_t *at = (uint8_t *)(p + 1);
     const struct slice from[] = { identity, issuer, serial };
     struct slice *to[] = { &p->identity, &p->issuer, &p->serial };
+    p->path = (struct trust_path){ path->pinned, path->count, (struct trust_step *)at };
+    if (steps > 0) {
+        memcpy(at, path->steps, steps);
+    }
+    at += steps;
     for (size_t i = 0; i < ARRAY_SIZE(from); i++) {
         if (from[i].len != 0) {
             memcpy(at, from[i].p, from[i].len);
@@ -184,7 +192,8 @@ void peer_describe(X509 *cert, struct peer_description *out)
     serial_text(X509_get0_serialNumber(cert), out->serial, sizeof(out->serial));
 }
 
-static struct peer *build(X509 *leaf, const struct names *names, enum identity_kind kind)
+static struct peer *build(X509 *leaf, const struct names *names, enum identity_kind kind,
+                          const struct trust_path *path)
 {
     static const char *const prefixes[] = { [IDENTITY_URI] = "uri:",
                                             [IDENTITY_DNS] = "dns:",
@@ -198,7 +207,7 @@ static struct peer *build(X509 *leaf, const struct names *names, enum identity_k
 
     struct peer_description d;
     peer_describe(leaf, &d);
-    struct peer *p = peer_new((struct slice){ (const uint8_t *)identity, prefix + name.len },
+    struct peer *p = peer_new(path, (struct slice){ (const uint8_t *)identity, prefix + name.len },
                               slice_of(d.issuer), slice_of(d.serial));
     p->kind = kind;
     unsigned len = sizeof(p->fingerprint);
@@ -208,15 +217,17 @@ static struct peer *build(X509 *leaf, const struct names *names, enum identity_k
         return NULL;
     }
     p->trusted_until = p->not_after;
+    p->fresh_until = p->not_after;
     return p;
 }
 
 static struct peer *choose(X509 *leaf, const struct names *names,
-                           const struct identity_order *order, const char **why)
+                           const struct identity_order *order, const struct trust_path *path,
+                           const char **why)
 {
     for (size_t i = 0; i < order->count; i++) {
         if (names->by_kind[order->kinds[i]].p != NULL) {
-            struct peer *p = build(leaf, names, order->kinds[i]);
+            struct peer *p = build(leaf, names, order->kinds[i], path);
             *why = p == NULL ? "its dates cannot be read" : NULL;
             return p;
         }
@@ -225,14 +236,15 @@ static struct peer *choose(X509 *leaf, const struct names *names,
     return NULL;
 }
 
-struct peer *peer_from_certificate(X509 *leaf, const struct identity_order *order, const char **why)
+struct peer *peer_from_certificate(X509 *leaf, const struct identity_order *order,
+                                   const struct trust_path *path, const char **why)
 {
     struct names names = { .uris = 0 };
     GENERAL_NAMES *sans = NULL;
     struct peer *p = NULL;
     const char *fault = collect_names(leaf, &names, &sans);
     if (fault == NULL) {
-        p = choose(leaf, &names, order, &fault);
+        p = choose(leaf, &names, order, path, &fault);
     }
     if (p == NULL) {
         *why = fault;
@@ -242,9 +254,19 @@ struct peer *peer_from_certificate(X509 *leaf, const struct identity_order *orde
     return p;
 }
 
-/* The record: u8 kind, i64 not_after, i64 trusted_until, fingerprint, then three u16-length texts. */
-
-enum { RECORD_FIXED = 1 + 8 + 8 + 32 };
+/* The record: this, the path's steps, then three texts, each a u16 length and its bytes. */
+struct record {
+    int64_t not_after;
+    int64_t trusted_until;
+    int64_t fresh_until;
+    uint8_t fingerprint[32];
+    uint8_t chain[32];
+    uint8_t kind;
+    uint8_t pinned;
+    uint8_t steps;
+    uint8_t zero[5];
+};
+static_assert(sizeof(struct record) == 96, "no padding: it is sealed as it lies in memory");
 
 static void encode_text(struct buf *out, struct slice s)
 {
@@ -255,46 +277,71 @@ static void encode_text(struct buf *out, struct slice s)
 
 void peer_encode(struct buf *out, const struct peer *p)
 {
-    uint8_t kind = (uint8_t)p->kind;
-    buf_append(out, &kind, 1);
-    buf_append(out, &p->not_after, 8);
-    buf_append(out, &p->trusted_until, 8);
-    buf_append(out, p->fingerprint, sizeof(p->fingerprint));
+    struct record r = {
+        .not_after = p->not_after,
+        .trusted_until = p->trusted_until,
+        .fresh_until = p->fresh_until,
+        .kind = (uint8_t)p->kind,
+        .pinned = p->path.pinned,
+        .steps = p->path.count,
+    };
+    memcpy(r.fingerprint, p->fingerprint, sizeof(r.fingerprint));
+    memcpy(r.chain, p->chain, sizeof(r.chain));
+    buf_append(out, &r, sizeof(r));
+    buf_append(out, p->path.steps, p->path.count * sizeof(p->path.steps[0]));
     encode_text(out, p->identity);
     encode_text(out, p->issuer);
     encode_text(out, p->serial);
 }
 
-static bool decode_text(struct slice *rest, struct slice *out)
+size_t peer_encoded_len(const struct peer *p)
 {
-    uint16_t len;
-    if (rest->len < sizeof(len)) {
+    return sizeof(struct record) + p->path.count * sizeof(p->path.steps[0]) + 3 * sizeof(uint16_t) +
+           p->identity.len + p->issuer.len + p->serial.len;
+}
+
+static bool take(struct slice *rest, void *out, size_t len)
+{
+    if (rest->len < len) {
         return false;
     }
-    memcpy(&len, rest->p, sizeof(len));
-    if (rest->len - sizeof(len) < len) {
-        return false;
+    if (len > 0) {
+        memcpy(out, rest->p, len);
     }
-    *out = (struct slice){ rest->p + sizeof(len), len };
-    *rest = (struct slice){ rest->p + sizeof(len) + len, rest->len - sizeof(len) - len };
+    *rest = (struct slice){ rest->p + len, rest->len - len };
     return true;
 }
 
-struct peer *peer_decode(struct slice record)
+static bool take_text(struct slice *rest, struct slice *out)
 {
+    uint16_t len;
+    if (!take(rest, &len, sizeof(len)) || rest->len < len) {
+        return false;
+    }
+    *out = (struct slice){ rest->p, len };
+    *rest = (struct slice){ rest->p + len, rest->len - len };
+    return true;
+}
+
+struct peer *peer_decode(struct slice rest)
+{
+    struct record r;
+    struct trust_step steps[TRUST_PATH_MAX];
     struct slice identity, issuer, serial;
-    if (record.len < RECORD_FIXED || record.p[0] < IDENTITY_URI || record.p[0] > IDENTITY_CN) {
+    if (!take(&rest, &r, sizeof(r)) || r.kind < IDENTITY_URI || r.kind > IDENTITY_CN ||
+        r.steps > TRUST_PATH_MAX || r.pinned > 1 ||
+        !take(&rest, steps, r.steps * sizeof(steps[0])) || !take_text(&rest, &identity) ||
+        !take_text(&rest, &issuer) || !take_text(&rest, &serial) || rest.len != 0 ||
+        identity.len == 0) {
         return NULL;
     }
-    struct slice rest = { record.p + RECORD_FIXED, record.len - RECORD_FIXED };
-    if (!decode_text(&rest, &identity) || !decode_text(&rest, &issuer) ||
-        !decode_text(&rest, &serial) || rest.len != 0 || identity.len == 0) {
-        return NULL;
-    }
-    struct peer *p = peer_new(identity, issuer, serial);
-    p->kind = record.p[0];
-    memcpy(&p->not_after, record.p + 1, 8);
-    memcpy(&p->trusted_until, record.p + 9, 8);
-    memcpy(p->fingerprint, record.p + 17, sizeof(p->fingerprint));
+    const struct trust_path path = { r.pinned, r.steps, steps };
+    struct peer *p = peer_new(&path, identity, issuer, serial);
+    p->kind = r.kind;
+    p->not_after = r.not_after;
+    p->trusted_until = r.trusted_until;
+    p->fresh_until = r.fresh_until;
+    memcpy(p->fingerprint, r.fingerprint, sizeof(p->fingerprint));
+    memcpy(p->chain, r.chain, sizeof(p->chain));
     return p;
 }

@@ -9,13 +9,17 @@
 #include <openssl/x509.h>
 
 #include "options.h"
+#include "trust_path.h"
 
 struct peer {
     uint32_t refs;
     enum identity_kind kind;
     int64_t not_after;     /* of the certificate, unix seconds */
     int64_t trusted_until; /* the first notAfter in the chain that was verified */
+    int64_t fresh_until;   /* until when that verification may be used again: never later */
     uint8_t fingerprint[32];
+    uint8_t chain[32]; /* SHA-256 of the chain as it was sent, for tls_verified */
+    struct trust_path path;
     struct slice identity; /* "cn:alice"; these point behind the struct */
     struct slice issuer;   /* RFC 4514 text */
     struct slice serial;   /* hex digits */
@@ -29,14 +33,16 @@ struct peer *peer_ref(struct peer *p);
 void peer_unref(struct peer *p);
 
 /*
- * peer_from_certificate takes the identity from a certificate that was verified. NULL when it has no
- * name fit to be one; *why then says so (static text). trusted_until is set to not_after.
+ * peer_from_certificate takes the identity from a certificate that was verified, and copies the path.
+ * NULL when it has no name fit to be one; *why then says so (static text). trusted_until and
+ * fresh_until are set to not_after.
  */
 struct peer *peer_from_certificate(X509 *leaf, const struct identity_order *order,
-                                   const char **why);
+                                   const struct trust_path *path, const char **why);
 
 /* peer_encode and peer_decode: the record that travels in a ticket. decode checks every length. */
 void peer_encode(struct buf *out, const struct peer *p);
+size_t peer_encoded_len(const struct peer *p);
 struct peer *peer_decode(struct slice record);
 
 /* peer_describe writes subject, issuer (RFC 4514 text) and serial (hex digits) of any certificate. */

@@ -1,6 +1,6 @@
 /*
  * pem: files of PEM blocks, read whole. Each file is read once, so that what was checked is what
- * is used, and its digest says whether a reload brought anything new.
+ * is used.
  */
 #ifndef COFRE_GATEWAY_PEM_H
 #define COFRE_GATEWAY_PEM_H
@@ -23,13 +23,18 @@ struct pem_file {
     const char *path; /* borrowed */
     uint8_t *p;       /* owned; cleansed by pem_file_release */
     size_t len;
+    unsigned mode; /* its permissions when it was read */
 };
 
 MUST_CHECK enum err pem_file_read(const char *path, struct pem_file *out, struct load_error *why);
 void pem_file_release(struct pem_file *f);
 
-/* pem_file_digest feeds the file's name and bytes to a digest. */
-void pem_file_digest(const struct pem_file *f, SHA256_CTX *sha);
+/*
+ * pem_file_keep keeps the blocks of one kind and wipes all else, private keys above all. A block that
+ * does not end is an error: the file is being written.
+ */
+enum pem_blocks { PEM_CERTIFICATES, PEM_CRLS };
+MUST_CHECK enum err pem_file_keep(struct pem_file *f, enum pem_blocks kind, struct load_error *why);
 
 /* The file's blocks of one kind, in order; at least one, or an error. Other blocks are passed over. */
 MUST_CHECK enum err pem_certificates(const struct pem_file *f, STACK_OF(X509) **out,

@@ -8,8 +8,14 @@
 void reload_now(struct reload *r)
 {
     struct load_error why;
+    struct material *material;
     struct tls_context *fresh;
-    if (tls_context_load(r->options, r->tickets, r->current, &fresh, &why) != ERR_OK) {
+    enum err err = material_read(r->options, &material, &why);
+    if (err == ERR_OK) {
+        err = tls_context_load(r->options, material, r->tickets, r->current, &fresh, &why);
+        material_free(material);
+    }
+    if (err != ERR_OK) {
         log_event(LOG_ERROR, "reload refused, the former certificates and trust stay in use",
                   LF_STR("reason", why.text));
         return;

@@ -19,7 +19,7 @@ enum {
     KEY_LEN = 32,
     TAG_LEN = 16,
     HEADER_LEN = 1 + NAME_LEN + NONCE_LEN,
-    VERSION = 1,
+    VERSION = 2,
 };
 
 struct ticket_key {
@@ -88,8 +88,7 @@ void ticket_keys_rotate(struct ticket_keys *keys)
 
 size_t ticket_overhead(const struct peer *peer)
 {
-    return HEADER_LEN + TAG_LEN + 8 + 2 + sizeof(*peer) + 6 + peer->identity.len +
-           peer->issuer.len + peer->serial.len;
+    return HEADER_LEN + TAG_LEN + 8 + 2 + peer_encoded_len(peer);
 }
 
 /* What is sealed: u64 generation, u16 length of the peer's record, the record, the session. */
@@ -121,7 +120,7 @@ struct peer *ticket_parse(struct slice plain, uint64_t generation, int64_t now,
         return NULL;
     }
     struct peer *peer = peer_decode((struct slice){ plain.p + 10, len });
-    if (peer != NULL && now > peer->trusted_until) {
+    if (peer != NULL && now > peer->fresh_until) {
         peer_unref(peer);
         return NULL;
     }

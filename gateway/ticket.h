@@ -32,7 +32,7 @@ bool ticket_seal(struct ticket_keys *keys, uint64_t generation, const struct pee
 
 /*
  * ticket_open returns the peer and writes the session's bytes, or returns NULL for a ticket that is
- * not ours, was sealed under another trust generation, or whose certificate expired: ignore it.
+ * not ours, was sealed under another trust generation, or is past the peer's fresh_until: ignore it.
  */
 struct peer *ticket_open(struct ticket_keys *keys, uint64_t generation, int64_t now,
                          struct slice ticket, uint8_t *out, size_t *out_len, size_t max_out);

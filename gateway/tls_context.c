@@ -28,7 +28,7 @@ struct tls_context {
     size_t pair_count;
     struct tls_trust *trust;
     uint64_t generation;
-    uint8_t digest[SHA256_DIGEST_LENGTH]; /* of certificates and keys */
+    uint8_t digest[SHA256_DIGEST_LENGTH]; /* of all that it was made from */
     int keylog_fd;
 };
 
@@ -81,21 +81,17 @@ static void write_keylog(const SSL *ssl, const char *line)
     (void)ignored;
 }
 
-static enum err load_pairs(struct tls_context *c, struct load_error *why)
+static enum err load_pairs(struct tls_context *c, const struct material *m, struct load_error *why)
 {
-    const struct gateway_options *o = c->options;
-    SHA256_CTX sha;
-    SHA256_Init(&sha);
-    c->pairs = mem_zalloc(o->cert.count * sizeof(c->pairs[0]));
-    for (size_t i = 0; i < o->cert.count; i++) {
-        const char *key = o->key.count == 0 ? NULL : o->key.items[i];
-        enum err err = tls_pair_load(o->cert.items[i], key, &sha, &c->pairs[i], why);
+    size_t count = material_count(m, MATERIAL_CERT);
+    c->pairs = mem_zalloc(count * sizeof(c->pairs[0]));
+    for (size_t i = 0; i < count; i++) {
+        enum err err = tls_pair_load(m, i, &c->pairs[i], why);
         if (err != ERR_OK) {
             return err;
         }
         c->pair_count++;
     }
-    SHA256_Final(c->digest, &sha);
     return ERR_OK;
 }
 
@@ -168,18 +164,19 @@ static uint64_t next_generation(const struct tls_context *c, const struct tls_co
     return previous->generation + (tls_trust_same(c->trust, previous->trust) ? 0 : 1);
 }
 
-enum err tls_context_load(const struct gateway_options *options, struct ticket_keys *tickets,
-                          const struct tls_context *previous, struct tls_context **out,
-                          struct load_error *why)
+enum err tls_context_load(const struct gateway_options *options, const struct material *material,
+                          struct ticket_keys *tickets, const struct tls_context *previous,
+                          struct tls_context **out, struct load_error *why)
 {
     struct tls_context *c = mem_zalloc(sizeof(*c));
     atomic_init(&c->refs, 1);
     c->options = options;
     c->tickets = tickets;
     c->keylog_fd = -1;
-    enum err err = load_pairs(c, why);
+    memcpy(c->digest, material_digest(material), sizeof(c->digest));
+    enum err err = load_pairs(c, material, why);
     if (err == ERR_OK) {
-        err = tls_trust_load(options, &c->trust, why);
+        err = tls_trust_load(options, material, &c->trust, why);
     }
     if (err == ERR_OK) {
         err = build_ssl(c, why);
@@ -189,6 +186,9 @@ enum err tls_context_load(const struct gateway_options *options, struct ticket_k
         return err;
     }
     c->generation = next_generation(c, previous);
+    if (previous != NULL) {
+        tls_trust_remember(c->trust, previous->trust);
+    }
     *out = c;
     return ERR_OK;
 }
@@ -252,8 +252,7 @@ int64_t tls_context_ends(const struct tls_context *c)
 
 bool tls_context_same(const struct tls_context *a, const struct tls_context *b)
 {
-    return memcmp(a->digest, b->digest, sizeof(a->digest)) == 0 &&
-           tls_trust_same(a->trust, b->trust);
+    return memcmp(a->digest, b->digest, sizeof(a->digest)) == 0;
 }
 
 void tls_context_log(const struct tls_context *c, const char *message)

@@ -14,12 +14,12 @@
 struct tls_context;
 
 /*
- * tls_context_load reads all files that the options name. `previous` (may be NULL) tells whether trust
- * changed: the generation grows only then, so that tickets outlive a mere renewal of our certificate.
- * `options` and `tickets` must outlive the context.
+ * tls_context_load builds one from what was read, which it does not keep. `previous` (may be NULL) tells
+ * whether trust changed: the generation grows only then, so that tickets outlive a mere renewal of our
+ * certificate. `options` and `tickets` must outlive the context.
  */
 MUST_CHECK enum err tls_context_load(const struct gateway_options *options,
-                                     struct ticket_keys *tickets,
+                                     const struct material *material, struct ticket_keys *tickets,
                                      const struct tls_context *previous, struct tls_context **out,
                                      struct load_error *why);
 

@@ -4,9 +4,7 @@
  */
 #include "tls_pair.h"
 
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include <openssl/bytestring.h>
@@ -18,19 +16,20 @@
 
 enum { MIN_RSA_BITS = 2048 };
 
-static enum err check_key_kind(const char *path, EVP_PKEY *key, struct load_error *why)
+static enum err check_key_kind(const struct material_key *k, struct load_error *why)
 {
-    switch (EVP_PKEY_id(key)) {
+    switch (EVP_PKEY_id(k->key)) {
     case EVP_PKEY_EC:
     case EVP_PKEY_ED25519:
         return ERR_OK;
     case EVP_PKEY_RSA:
-        return EVP_PKEY_bits(key) >= MIN_RSA_BITS
+        return EVP_PKEY_bits(k->key) >= MIN_RSA_BITS
                    ? ERR_OK
-                   : load_error_set(why, "%s: an RSA key of %d bits; at least %d are needed", path,
-                                    EVP_PKEY_bits(key), MIN_RSA_BITS);
+                   : load_error_set(why, "%s: an RSA key of %d bits; at least %d are needed",
+                                    k->path, EVP_PKEY_bits(k->key), MIN_RSA_BITS);
     default:
-        return load_error_set(why, "%s: the key is neither ECDSA, Ed25519 nor RSA", path);
+        return load_error_set(why, "%s: the key is neither ECDSA, Ed25519 nor RSA; make such a one",
+                              k->path);
     }
 }
 
@@ -45,12 +44,13 @@ static enum err check_dates(const char *path, X509 *leaf, struct tls_pair *p,
         return load_error_set(why, "%s: the certificate's dates cannot be read", path);
     }
     if (now > p->not_after) {
-        return load_error_set(why, "%s: the certificate expired on %s", path,
+        return load_error_set(why, "%s: the certificate expired on %s; renew it", path,
                               pem_time_text(p->not_after, when));
     }
     if (now < from) {
-        return load_error_set(why, "%s: the certificate is not valid before %s", path,
-                              pem_time_text(from, when));
+        return load_error_set(why,
+                              "%s: the certificate is not valid before %s; is the clock right?",
+                              path, pem_time_text(from, when));
     }
     return ERR_OK;
 }
@@ -73,82 +73,70 @@ static enum err take_chain(const char *path, STACK_OF(X509) *certs, struct tls_p
     return ERR_OK;
 }
 
-static enum err check_fit(const char *cert_path, const char *key_path, X509 *leaf, EVP_PKEY *key,
+static enum err check_fit(const char *path, X509 *leaf, const struct material_key *k,
                           struct load_error *why)
 {
     EVP_PKEY *public = X509_get_pubkey(leaf);
-    bool fits = public != NULL && EVP_PKEY_cmp(public, key) == 1;
+    bool fits = public != NULL && EVP_PKEY_cmp(public, k->key) == 1;
     EVP_PKEY_free(public);
     ERR_clear_error();
     return fits ? ERR_OK
-                : load_error_set(why, "%s: this key does not belong to the certificate in %s",
-                                 key_path, cert_path);
+                : load_error_set(why,
+                                 "%s: this key does not belong to the certificate in %s; replace "
+                                 "both files",
+                                 k->path, path);
 }
 
-static enum err take_certificates(const struct pem_file *f, const char *key_path,
-                                  struct tls_pair *p, struct load_error *why)
+static enum err take_certificates(const char *path, STACK_OF(X509) *certs,
+                                  const struct material_key *k, struct tls_pair *p,
+                                  struct load_error *why)
 {
-    STACK_OF(X509) *certs;
     struct peer_description d;
-    enum err err = pem_certificates(f, &certs, why);
-    if (err != ERR_OK) {
-        return err;
-    }
     X509 *leaf = sk_X509_value(certs, 0);
     peer_describe(leaf, &d);
     memcpy(p->serial, d.serial, sizeof(p->serial));
     memcpy(p->subject, d.subject, sizeof(p->subject));
-    err = check_fit(f->path, key_path, leaf, p->key, why);
+    enum err err = check_key_kind(k, why);
     if (err == ERR_OK) {
-        err = check_dates(f->path, leaf, p, why);
+        err = check_fit(path, leaf, k, why);
     }
     if (err == ERR_OK) {
-        err = take_chain(f->path, certs, p, why);
+        err = check_dates(path, leaf, p, why);
     }
-    sk_X509_pop_free(certs, X509_free);
+    if (err == ERR_OK) {
+        err = take_chain(path, certs, p, why);
+    }
     return err;
 }
 
-static void warn_if_readable(const char *path)
+static void take_key(const struct material_key *k, struct tls_pair *p)
 {
-    struct stat st;
-    if (stat(path, &st) == 0 && (st.st_mode & 0007) != 0) {
+    EVP_PKEY_up_ref(k->key);
+    p->key = k->key;
+    p->key_is_private = k->is_private;
+    if (k->exposed) {
         log_event(LOG_WARNING, "every user of this machine may read the private key: chmod 0600",
-                  LF_STR("file", path));
+                  LF_STR("file", k->path));
     }
 }
 
-enum err tls_pair_load(const char *cert_path, const char *key_path, SHA256_CTX *digest,
-                       struct tls_pair *out, struct load_error *why)
+enum err tls_pair_load(const struct material *m, size_t i, struct tls_pair *out,
+                       struct load_error *why)
 {
     struct tls_pair p = { .chain_len = 0 };
-    struct pem_file cert, key;
-    key_path = key_path == NULL ? cert_path : key_path;
-    enum err err = pem_file_read(cert_path, &cert, why);
+    const struct pem_file *f = material_file(m, MATERIAL_CERT, i);
+    STACK_OF(X509) *certs;
+    enum err err = pem_certificates(f, &certs, why);
     if (err != ERR_OK) {
         return err;
     }
-    err = pem_file_read(key_path, &key, why);
-    if (err != ERR_OK) {
-        goto no_key_file;
-    }
-    pem_file_digest(&cert, digest);
-    pem_file_digest(&key, digest);
-    warn_if_readable(key_path);
-    err = pem_private_key(&key, &p.key, why);
-    if (err == ERR_OK) {
-        err = check_key_kind(key_path, p.key, why);
-    }
-    if (err == ERR_OK) {
-        err = take_certificates(&cert, key_path, &p, why);
-    }
-    pem_file_release(&key);
-no_key_file:
-    pem_file_release(&cert);
+    err = take_certificates(f->path, certs, material_key(m, i), &p, why);
+    sk_X509_pop_free(certs, X509_free);
     if (err != ERR_OK) {
         tls_pair_release(&p);
         return err;
     }
+    take_key(material_key(m, i), &p);
     *out = p;
     return ERR_OK;
 }

@@ -5,6 +5,7 @@
  */
 #include "tls_session.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -164,10 +165,11 @@ static enum ssl_verify_result_t verify(SSL *ssl, uint8_t *out_alert)
         peer = tls_trust_verify(tls_context_trust(hs->context), tls_context_order(hs->context),
                                 chain, now, &hs->refusal);
         if (peer == NULL) {
-            *out_alert = hs->refusal.alert;
+            *out_alert = refusal_alert(hs->refusal.kind);
             return ssl_verify_invalid;
         }
-        tls_verified_add(e->verified, generation, hash, peer);
+        memcpy(peer->chain, hash, sizeof(peer->chain));
+        peer = tls_verified_share(e->verified, generation, peer, now);
     }
     peer_unref(hs->peer); /* of a ticket that was opened but did not resume */
     hs->peer = peer;
@@ -192,15 +194,17 @@ static int seal(SSL *ssl, uint8_t *out, size_t *out_len, size_t max_out, const u
 static enum ssl_ticket_aead_result_t open_ticket(SSL *ssl, uint8_t *out, size_t *out_len,
                                                  size_t max_out, const uint8_t *in, size_t in_len)
 {
-    struct tls_handshake *hs = handshake_of(ssl);
-    struct peer *peer =
-        ticket_open(tls_context_tickets(hs->context), tls_context_generation(hs->context),
-                    time(NULL), (struct slice){ in, in_len }, out, out_len, max_out);
+    struct tls_engine *e = engine_of(ssl);
+    struct tls_handshake *hs = e->current->hs;
+    uint64_t generation = tls_context_generation(hs->context);
+    int64_t now = time(NULL);
+    struct peer *peer = ticket_open(tls_context_tickets(hs->context), generation, now,
+                                    (struct slice){ in, in_len }, out, out_len, max_out);
     if (peer == NULL) {
         return ssl_ticket_aead_ignore_ticket;
     }
     peer_unref(hs->peer);
-    hs->peer = peer;
+    hs->peer = tls_verified_share(e->verified, generation, peer, now);
     return ssl_ticket_aead_success;
 }
 
@@ -282,10 +286,32 @@ static bool peer_is_the_sessions(const struct tls_session *s)
            memcmp(hash, s->hs->peer->fingerprint, len) == 0;
 }
 
-static void refuse(struct tls_session *s, const char *reason)
+/* What the log says of a client whose certificate is not at hand any more: as whom it was verified. */
+static void describe_peer(const struct peer *p, struct peer_description *out)
 {
-    size_t len = strlen(reason);
-    memcpy(s->hs->refusal.reason, reason, len + 1);
+    const struct {
+        struct slice from;
+        char *to;
+        size_t cap;
+    } rows[] = { { p->identity, out->subject, sizeof(out->subject) },
+                 { p->issuer, out->issuer, sizeof(out->issuer) },
+                 { p->serial, out->serial, sizeof(out->serial) } };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        snprintf(rows[i].to, rows[i].cap, "%.*s", (int)rows[i].from.len,
+                 (const char *)rows[i].from.p);
+    }
+}
+
+/* Trust may have changed since the handshake began: whoever it would close now must not come in. */
+static bool still_trusted(const struct tls_engine *e, struct tls_session *s)
+{
+    struct tls_handshake *hs = s->hs;
+    if (tls_context_generation(hs->context) == tls_context_generation(e->context) ||
+        tls_trust_still(tls_context_trust(e->context), hs->peer, &hs->refusal)) {
+        return true;
+    }
+    describe_peer(hs->peer, &hs->refusal.cert);
+    return false;
 }
 
 /*
@@ -309,7 +335,12 @@ enum tls_status tls_session_handshake(struct tls_engine *e, struct tls_session *
         return status;
     }
     if (!peer_is_the_sessions(s)) {
-        refuse(s, "the session does not belong to its certificate");
+        refusal_set(&s->hs->refusal, REFUSAL_PROTOCOL,
+                    "the session does not belong to its certificate");
+        return TLS_FAILED;
+    }
+    if (!still_trusted(e, s)) {
+        tls_session_abort(e, s, refusal_alert(s->hs->refusal.kind));
         return TLS_FAILED;
     }
     send_ticket(e, s);
@@ -355,49 +386,66 @@ void tls_session_close(struct tls_engine *e, struct tls_session *s)
     ERR_clear_error();
 }
 
+void tls_session_abort(struct tls_engine *e, struct tls_session *s, uint8_t alert)
+{
+    enter(e, s);
+    SSL_send_fatal_alert(s->ssl, alert);
+    ERR_clear_error();
+}
+
 /* BoringSSL's reasons that operators meet, in words that say what to do or who is wrong. */
 static const struct {
     int reason;
+    enum refusal_kind kind;
     const char *text;
 } reasons[] = {
-    { SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE, "no certificate sent" },
-    { SSL_R_NO_SHARED_CIPHER, "no common suite" },
-    { SSL_R_NO_SHARED_GROUP, "no common key exchange group" },
-    { SSL_R_NO_COMMON_SIGNATURE_ALGORITHMS, "no common signature algorithm" },
-    { SSL_R_UNSUPPORTED_PROTOCOL, "no common TLS version: we speak 1.2 and 1.3" },
-    { SSL_R_WRONG_VERSION_NUMBER, "not TLS" },
-    { SSL_R_HTTP_REQUEST, "plain HTTP, not TLS" },
-    { SSL_R_HTTPS_PROXY_REQUEST, "an HTTP proxy request, not TLS" },
-    { SSL_R_UNEXPECTED_RECORD, "an unexpected record" },
-    { SSL_R_EXCESSIVE_MESSAGE_SIZE, "a handshake message over 16 KiB" },
-    { SSL_R_BAD_SIGNATURE, "it does not hold the certificate's key: wrong signature" },
-    { SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC,
+    { SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE, REFUSAL_NO_CERTIFICATE, "no certificate sent" },
+    { SSL_R_NO_SHARED_CIPHER, REFUSAL_NO_COMMON, "no common suite" },
+    { SSL_R_NO_SHARED_GROUP, REFUSAL_NO_COMMON, "no common key exchange group" },
+    { SSL_R_NO_COMMON_SIGNATURE_ALGORITHMS, REFUSAL_NO_COMMON, "no common signature algorithm" },
+    { SSL_R_UNSUPPORTED_PROTOCOL, REFUSAL_NO_COMMON,
+      "no common TLS version: we speak 1.2 and 1.3" },
+    { SSL_R_WRONG_VERSION_NUMBER, REFUSAL_NOT_TLS, "not TLS" },
+    { SSL_R_HTTP_REQUEST, REFUSAL_NOT_TLS, "plain HTTP, not TLS" },
+    { SSL_R_HTTPS_PROXY_REQUEST, REFUSAL_NOT_TLS, "an HTTP proxy request, not TLS" },
+    { SSL_R_UNEXPECTED_RECORD, REFUSAL_PROTOCOL, "an unexpected record" },
+    { SSL_R_EXCESSIVE_MESSAGE_SIZE, REFUSAL_PROTOCOL, "a handshake message over 16 KiB" },
+    { SSL_R_BAD_SIGNATURE, REFUSAL_NO_KEY,
+      "it does not hold the certificate's key: wrong signature" },
+    { SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC, REFUSAL_PROTOCOL,
       "a record failed authentication: changed on its way" },
-    { SSL_R_TLSV1_ALERT_UNKNOWN_CA, "the client does not trust our certificate's issuer" },
-    { SSL_R_SSLV3_ALERT_BAD_CERTIFICATE, "the client finds our certificate bad" },
-    { SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED, "the client finds our certificate expired" },
-    { SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN, "the client does not accept our certificate" },
-    { SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE, "the client found no common settings" },
+    { SSL_R_TLSV1_ALERT_UNKNOWN_CA, REFUSAL_BY_CLIENT,
+      "the client does not trust our certificate's issuer" },
+    { SSL_R_SSLV3_ALERT_BAD_CERTIFICATE, REFUSAL_BY_CLIENT,
+      "the client finds our certificate bad" },
+    { SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED, REFUSAL_BY_CLIENT,
+      "the client finds our certificate expired" },
+    { SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN, REFUSAL_BY_CLIENT,
+      "the client does not accept our certificate" },
+    { SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE, REFUSAL_BY_CLIENT,
+      "the client found no common settings" },
 };
 
-static const char *library_reason(void)
+static struct tls_failure library_failure(void)
 {
     uint32_t error = ERR_peek_error();
     for (size_t i = 0; i < ARRAY_SIZE(reasons); i++) {
         if (ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) == reasons[i].reason) {
-            return reasons[i].text;
+            return (struct tls_failure){ reasons[i].kind, reasons[i].text, NULL };
         }
     }
     const char *text = error == 0 ? NULL : ERR_reason_error_string(error);
-    return text == NULL ? "the connection broke" : text;
+    return (struct tls_failure){ REFUSAL_PROTOCOL, text == NULL ? "the connection broke" : text,
+                                 NULL };
 }
 
 struct tls_failure tls_session_failure(struct tls_session *s)
 {
     if (s->hs != NULL && s->hs->refusal.reason[0] != '\0') {
-        return (struct tls_failure){ s->hs->refusal.reason, &s->hs->refusal.cert };
+        const struct refusal *r = &s->hs->refusal;
+        return (struct tls_failure){ r->kind, r->reason, &r->cert };
     }
-    return (struct tls_failure){ library_reason(), NULL };
+    return library_failure();
 }
 
 struct tls_session_info tls_session_info(const struct tls_session *s)

@@ -53,8 +53,12 @@ enum tls_status tls_session_write(struct tls_engine *e, struct tls_session *s, s
 /* tls_session_close writes close_notify to the engine's output. */
 void tls_session_close(struct tls_engine *e, struct tls_session *s);
 
+/* tls_session_abort writes a fatal alert to the engine's output: the session is over. */
+void tls_session_abort(struct tls_engine *e, struct tls_session *s, uint8_t alert);
+
 /* tls_session_failure says why the last call failed. Static or in the session; reason is never "". */
 struct tls_failure {
+    enum refusal_kind kind;
     const char *reason;
     const struct peer_description *cert; /* NULL unless a certificate was refused */
 };

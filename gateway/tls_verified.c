@@ -13,7 +13,7 @@ enum {
 };
 
 struct entry {
-    uint8_t hash[32];
+    uint8_t hash[32];  /* the peer's, here to be compared without touching the peer */
     struct peer *peer; /* NULL: free */
     uint64_t generation;
 };
@@ -50,18 +50,30 @@ struct peer *tls_verified_find(struct tls_verified *v, uint64_t generation,
     for (size_t i = 0; i < WAYS; i++) {
         if (set[i].peer != NULL && set[i].generation == generation &&
             memcmp(set[i].hash, chain_hash, 32) == 0) {
-            return now <= set[i].peer->trusted_until ? set[i].peer : NULL;
+            return now <= set[i].peer->fresh_until ? set[i].peer : NULL;
         }
     }
     return NULL;
 }
 
-void tls_verified_add(struct tls_verified *v, uint64_t generation, const uint8_t chain_hash[32],
-                      struct peer *peer)
+static void add(struct tls_verified *v, uint64_t generation, struct peer *peer)
 {
-    struct entry *set = set_of(v, chain_hash);
+    struct entry *set = set_of(v, peer->chain);
     peer_unref(set[WAYS - 1].peer);
     memmove(set + 1, set, (WAYS - 1) * sizeof(set[0]));
     set[0] = (struct entry){ .peer = peer_ref(peer), .generation = generation };
-    memcpy(set[0].hash, chain_hash, 32);
+    memcpy(set[0].hash, peer->chain, 32);
+}
+
+struct peer *tls_verified_share(struct tls_verified *v, uint64_t generation, struct peer *peer,
+                                int64_t now)
+{
+    struct peer *known = tls_verified_find(v, generation, peer->chain, now);
+    if (known == NULL) {
+        add(v, generation, peer);
+        return peer;
+    }
+    peer_ref(known);
+    peer_unref(peer);
+    return known;
 }

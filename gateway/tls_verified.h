@@ -12,12 +12,15 @@ struct tls_verified;
 struct tls_verified *tls_verified_new(void);
 void tls_verified_free(struct tls_verified *v);
 
-/* tls_verified_find returns a peer that is still within its dates (not a new reference), or NULL. */
+/* tls_verified_find returns a peer that is fresh still (not a new reference), or NULL. */
 struct peer *tls_verified_find(struct tls_verified *v, uint64_t generation,
                                const uint8_t chain_hash[32], int64_t now);
 
-/* tls_verified_add remembers a chain and takes a reference; it may push another one out. */
-void tls_verified_add(struct tls_verified *v, uint64_t generation, const uint8_t chain_hash[32],
-                      struct peer *peer);
+/*
+ * tls_verified_share returns the peer that is to be used for this one's chain, the caller's reference:
+ * the one that is remembered, or this one, which then is. It takes the reference over.
+ */
+struct peer *tls_verified_share(struct tls_verified *v, uint64_t generation, struct peer *peer,
+                                int64_t now);
 
 #endif

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "conn.h"
 #include "conn_table.h"
+#include "evict.h"
 #include "listener.h"
 #include "part_queue.h"
 #include "reply_batch.h"
@@ -56,6 +57,7 @@ struct worker {
     unsigned ticks;
     int64_t first_end;    /* of the trust of all sessions, unix s; INT64_MAX: there are none */
     bool first_end_stale; /* it was of one that is over */
+    int64_t crls_looked_at; /* unix seconds */
     uint8_t read_buffer[WORKER_READ_MAX];
     uint8_t plain_buffer[WORKER_PLAIN_MAX];
 };
@@ -217,8 +219,21 @@ static void flush_link(uv_prepare_t *handle)
 
 /* Time. */
 
+/* Lists run out while we run; the first worker says so for all. */
+static void watch_crls(struct worker *w)
+{
+    const struct tls_trust *trust = tls_context_trust(tls_engine_context(w->tls));
+    int64_t now = time(NULL), next;
+    w->metrics.crls_expired = tls_trust_crls_expired(trust, now, &next);
+    tls_trust_warn_crls(trust, w->crls_looked_at, now);
+    w->crls_looked_at = now;
+}
+
 static void every_second(struct worker *w)
 {
+    if (w->number == 0) {
+        watch_crls(w);
+    }
     send_stats(w);
     if (w->refusals_hidden > 0) {
         log_event(LOG_WARNING, "more refusals than are logged one by one",
@@ -399,7 +414,12 @@ struct swap {
 
 static void run_swap(struct worker *w, struct worker_call *c)
 {
+    const struct tls_context *fresh = container_of(c, struct swap, call)->context;
+    uint64_t former = tls_context_generation(tls_engine_context(w->tls));
     tls_engine_use(w->tls, container_of(c, struct swap, call)->context);
+    if (tls_context_generation(fresh) != former) {
+        evict_untrusted(w, tls_context_trust(fresh));
+    }
 }
 
 static void done_swap(struct worker_call *c)
@@ -499,6 +519,7 @@ enum err worker_start(struct worker_shared *shared, unsigned number, struct tls_
     w->number = number;
     init_metrics(w);
     w->refusals_left = REFUSALS_LOGGED;
+    w->crls_looked_at = time(NULL);
     w->ended_call.done = on_ended_call;
     init_handles(w);
     w->conns = conn_table_new();
@@ -582,6 +603,16 @@ bool worker_log_refusal(struct worker *w)
 void worker_set_deadline(struct worker *w, const struct conn *c, uint64_t ms)
 {
     conn_table_set_deadline(w->conns, conn_session(c), ms == 0 ? 0 : uv_now(&w->loop) + ms);
+}
+
+void worker_each(struct worker *w, void (*visit)(struct conn *c, void *arg), void *arg)
+{
+    for (size_t i = 0; i < conn_table_size(w->conns); i++) {
+        struct conn *c = conn_table_at(w->conns, i);
+        if (c != NULL) {
+            visit(c, arg);
+        }
+    }
 }
 
 void worker_enqueue_part(struct worker *w, struct conn *c)

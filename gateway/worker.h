@@ -105,6 +105,9 @@ bool worker_stops(const struct worker *w);
 /* worker_may_read says whether the link has room for more; if not, conn_read_again will be called. */
 bool worker_may_read(struct worker *w);
 
+/* worker_each visits all connections, whatever their state. */
+void worker_each(struct worker *w, void (*visit)(struct conn *c, void *arg), void *arg);
+
 /* worker_offer accepts a socket, or closes it when there are too many. */
 void worker_offer(struct worker *w, int fd, const struct sockaddr_storage *from);
 

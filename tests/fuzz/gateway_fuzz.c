@@ -19,10 +19,11 @@ static const struct identity_order order = {
 static void fuzz_names(struct slice der)
 {
     const uint8_t *p = der.p;
+    const struct trust_path no_path = { .count = 0 };
     const char *why;
     X509 *cert = d2i_X509(NULL, &p, (long)der.len);
     if (cert != NULL) {
-        struct peer *peer = peer_from_certificate(cert, &order, &why);
+        struct peer *peer = peer_from_certificate(cert, &order, &no_path, &why);
         if (peer != NULL && (peer->identity.len == 0 || !slice_is_text(peer->identity))) {
             abort();
         }
@@ -37,8 +38,13 @@ static void fuzz_chain(struct slice der)
     static const struct gateway_options none;
     struct load_error error;
     struct refusal why;
-    if (trust == NULL && tls_trust_load(&none, &trust, &error) != ERR_OK) {
-        abort();
+    if (trust == NULL) {
+        struct material *nothing;
+        if (material_read(&none, &nothing, &error) != ERR_OK ||
+            tls_trust_load(&none, nothing, &trust, &error) != ERR_OK) {
+            abort();
+        }
+        material_free(nothing);
     }
     STACK_OF(CRYPTO_BUFFER) *chain = sk_CRYPTO_BUFFER_new_null();
     sk_CRYPTO_BUFFER_push(chain, CRYPTO_BUFFER_new(der.p, der.len, NULL));

@@ -13,25 +13,26 @@ enum { NOW = 1000, UNTIL = 2000, GENERATION = 7 };
 
 static struct peer *sample(void)
 {
+    static const struct trust_step steps[] = { { { "leaf" }, { "leaf's" } },
+                                               { { "ca" }, { "its" } } };
     struct buf b;
-    uint8_t kind = IDENTITY_CN;
-    int64_t until = UNTIL;
-    uint8_t fingerprint[32] = { 1, 2, 3 };
-    static const char *const texts[] = { "cn:alice", "CN=CA", "0a" };
+    struct peer p = { .kind = IDENTITY_CN,
+                      .not_after = UNTIL + 5,
+                      .trusted_until = UNTIL + 1,
+                      .fresh_until = UNTIL,
+                      .fingerprint = { 1, 2, 3 },
+                      .chain = { 4, 5, 6 },
+                      .path = { .count = 2, .steps = steps },
+                      .identity = SLICE("cn:alice"),
+                      .issuer = SLICE("CN=CA"),
+                      .serial = SLICE("0a") };
     buf_init(&b, 1024);
-    buf_append(&b, &kind, 1);
-    buf_append(&b, &until, 8);
-    buf_append(&b, &until, 8);
-    buf_append(&b, fingerprint, 32);
-    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
-        uint16_t len = (uint16_t)strlen(texts[i]);
-        buf_append(&b, &len, 2);
-        buf_append(&b, texts[i], len);
-    }
-    struct peer *p = peer_decode(buf_slice(&b));
-    assert_non_null(p);
+    peer_encode(&b, &p);
+    assert_int_equal(buf_len(&b), peer_encoded_len(&p));
+    struct peer *copy = peer_decode(buf_slice(&b));
+    assert_non_null(copy);
     buf_release(&b);
-    return p;
+    return copy;
 }
 
 static void test_round_trip(void **state)
@@ -53,7 +54,13 @@ static void test_round_trip(void **state)
     assert_true(slice_eq(back->identity, SLICE("cn:alice")));
     assert_true(slice_eq(back->issuer, SLICE("CN=CA")));
     assert_memory_equal(back->fingerprint, p->fingerprint, 32);
-    assert_int_equal(back->trusted_until, UNTIL);
+    assert_memory_equal(back->chain, p->chain, 32);
+    assert_int_equal(back->not_after, UNTIL + 5);
+    assert_int_equal(back->trusted_until, UNTIL + 1);
+    assert_int_equal(back->fresh_until, UNTIL);
+    assert_int_equal(back->path.count, 2);
+    assert_false(back->path.pinned);
+    assert_memory_equal(back->path.steps, p->path.steps, 2 * sizeof(struct trust_step));
     peer_unref(back);
 
     assert_null(ticket_open(keys, GENERATION + 1, NOW, t, session, &session_len, sizeof(session)));
@@ -105,10 +112,14 @@ static void test_records_cut_or_long(void **state)
     for (size_t i = 0; i < buf_len(&b); i++) {
         assert_null(peer_decode((struct slice){ b.p, i }));
     }
+    for (size_t at = 88; at < 91; at++) { /* kind, pinned, steps */
+        uint8_t good = b.p[at];
+        b.p[at] = 0xff;
+        assert_null(peer_decode(buf_slice(&b)));
+        b.p[at] = good;
+    }
     buf_append(&b, "x", 1);
     assert_null(peer_decode(buf_slice(&b)));
-    b.p[0] = 9;
-    assert_null(peer_decode((struct slice){ b.p, buf_len(&b) - 1 }));
     buf_release(&b);
     peer_unref(p);
 }
