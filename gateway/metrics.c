@@ -104,11 +104,11 @@ static void each_handshake(const struct metrics *m,
         visit(arg, &one);
     }
     one.of = "";
-    one.label = "sum";
-    one.value = m->handshake_usec;
-    visit(arg, &one);
     one.label = "count";
     one.value = m->handshake_count;
+    visit(arg, &one);
+    one.label = "sum";
+    one.value = m->handshake_usec;
     visit(arg, &one);
 }
 

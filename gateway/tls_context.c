@@ -28,6 +28,8 @@ struct tls_context {
     size_t pair_count;
     struct tls_trust *trust;
     uint64_t generation;
+    struct tls_file *files;
+    size_t file_count;
     uint8_t digest[SHA256_DIGEST_LENGTH]; /* of all that it was made from */
     int keylog_fd;
 };
@@ -164,6 +166,25 @@ static uint64_t next_generation(const struct tls_context *c, const struct tls_co
     return previous->generation + (tls_trust_same(c->trust, previous->trust) ? 0 : 1);
 }
 
+static void note_files(struct tls_context *c, const struct material *m)
+{
+    for (enum material_kind kind = 0; kind < MATERIAL_KINDS; kind++) {
+        size_t count = material_count(m, kind);
+        c->files = mem_realloc(c->files, (c->file_count + count + 1) * sizeof(c->files[0]));
+        for (size_t i = 0; i < count; i++) {
+            struct tls_file *f = &c->files[c->file_count++];
+            f->path = material_file(m, kind, i)->path;
+            memcpy(f->sha256, material_file_digest(m, kind, i), sizeof(f->sha256));
+        }
+    }
+}
+
+const struct tls_file *tls_context_files(const struct tls_context *c, size_t *count)
+{
+    *count = c->file_count;
+    return c->files;
+}
+
 enum err tls_context_load(const struct gateway_options *options, const struct material *material,
                           struct ticket_keys *tickets, const struct tls_context *previous,
                           struct tls_context **out, struct load_error *why)
@@ -174,6 +195,7 @@ enum err tls_context_load(const struct gateway_options *options, const struct ma
     c->tickets = tickets;
     c->keylog_fd = -1;
     memcpy(c->digest, material_digest(material), sizeof(c->digest));
+    note_files(c, material);
     enum err err = load_pairs(c, material, why);
     if (err == ERR_OK) {
         err = tls_trust_load(options, material, &c->trust, why);
@@ -208,6 +230,7 @@ void tls_context_unref(struct tls_context *c)
         tls_pair_release(&c->pairs[i]);
     }
     free(c->pairs);
+    free(c->files);
     tls_trust_free(c->trust);
     SSL_CTX_free(c->ssl);
     if (c->keylog_fd >= 0) {

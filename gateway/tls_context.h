@@ -35,6 +35,13 @@ uint64_t tls_context_generation(const struct tls_context *c);
 /* tls_context_ends: when the first of our own certificates expires, unix seconds. */
 int64_t tls_context_ends(const struct tls_context *c);
 
+/* What it was made from: each file, with the SHA-256 of what it has of certificates and lists. */
+struct tls_file {
+    const char *path; /* the options' */
+    uint8_t sha256[SHA256_DIGEST_LENGTH];
+};
+const struct tls_file *tls_context_files(const struct tls_context *c, size_t *count);
+
 /* tls_context_same says whether both were made from the same bytes: nothing to swap. */
 bool tls_context_same(const struct tls_context *a, const struct tls_context *b);
 
