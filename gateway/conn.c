@@ -14,7 +14,7 @@
 #include "base/log.h"
 
 enum {
-    ENDING_MS = 60000,      /* for replies under way */
+    ENDING_MS = 60000,        /* for replies under way */
     LAST_HANDSHAKE_MS = 1000, /* when the gateway stops */
     CLOSING_MS = 1000,      /* for the last bytes, and for the client to read them before a reset */
     EXPIRY_LOOK_MS = 60000, /* the clock may be set meanwhile: look again at least so often */

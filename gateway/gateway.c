@@ -1,6 +1,6 @@
 /*
- * gateway: starts the workers and waits for signals in a loop of its own: SIGHUP loads files again,
- * SIGTERM and SIGINT drain. It touches no client.
+ * gateway: starts the workers and waits for signals and changed files in a loop of its own: SIGHUP reads
+ * them again, SIGTERM and SIGINT drain. It touches no client.
  */
 #include "gateway.h"
 
@@ -10,29 +10,36 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "listener.h"
+#include "dry_run.h"
+#include "keylog.h"
 #include "privilege.h"
 #include "reload.h"
+#include "service.h"
+#include "source.h"
 
 enum {
     EXIT_BAD_START = 2,
     SPARE_FILES = 128, /* besides the clients' sockets */
     READY_POLL_MS = 5,
-    READY_WAIT_MS = 500, /* for the links, so that who waits for "ready" is served at once */
+    READY_WAIT_MS = 500,      /* for the links, so that who waits for "ready" is served at once */
+    TAKEOVER_WAIT_MS = 10000, /* for the links, if there is an old gateway that can go on */
+    RELOAD_WAIT_MS = SOURCE_PATIENCE_MS + 500, /* by then it has been refused */
 };
 
 struct gateway {
     const struct gateway_options *options;
     struct worker_shared shared;
     struct reload reload;
+    struct source *source;
+    struct service service;
     uv_loop_t loop;
     uv_signal_t signals[3];
     uv_timer_t rotate;
     uv_timer_t ready;
-    int *fds; /* [worker][listen] */
-    struct sockaddr_storage *bound;
+    uv_timer_t reloading; /* active: the service manager was told so */
     unsigned ready_waited_ms;
     size_t ended; /* workers that have drained */
+    int exit_status;
 };
 
 static int bad_start(const struct load_error *why)
@@ -61,29 +68,12 @@ int gateway_check(const struct gateway_options *o)
         return bad_start(&why);
     }
     tls_context_log(context, "checked");
+    int status = o->status == NULL ? EXIT_SUCCESS : dry_run(o->status, tls_context_trust(context));
     tls_context_unref(context);
-    return EXIT_SUCCESS;
+    return status;
 }
 
 /* Starting. */
-
-static enum err bind_all(struct gateway *g, struct load_error *why)
-{
-    size_t listens = g->options->listen.count;
-    size_t workers = (size_t)g->options->workers;
-    int *column = mem_alloc(workers * sizeof(int));
-    enum err err = ERR_OK;
-    g->fds = mem_alloc(listens * workers * sizeof(int));
-    g->bound = mem_zalloc(listens * sizeof(g->bound[0]));
-    for (size_t i = 0; i < listens && err == ERR_OK; i++) {
-        err = listener_bind(g->options->listen.items[i], workers, column, &g->bound[i], why);
-        for (size_t k = 0; k < workers && err == ERR_OK; k++) {
-            g->fds[k * listens + i] = column[k];
-        }
-    }
-    free(column);
-    return err;
-}
 
 static void limit_files(const struct gateway_options *o)
 {
@@ -100,7 +90,7 @@ static enum err prepare(struct gateway *g, struct load_error *why)
     g->reload.tickets = ticket_keys_new();
     enum err err = load_files(g->options, g->reload.tickets, &g->reload.current, why);
     if (err == ERR_OK) {
-        err = bind_all(g, why);
+        err = service_open(&g->service, why);
     }
     if (err == ERR_OK) {
         limit_files(g->options);
@@ -112,7 +102,6 @@ static enum err prepare(struct gateway *g, struct load_error *why)
 
 static enum err start_workers(struct gateway *g, struct load_error *why)
 {
-    size_t listens = g->options->listen.count;
     size_t count = (size_t)g->options->workers;
     g->reload.workers = mem_alloc(count * sizeof(g->reload.workers[0]));
     for (size_t i = 0; i < count; i++) {
@@ -120,7 +109,6 @@ static enum err start_workers(struct gateway *g, struct load_error *why)
             ERR_OK) {
             return load_error_set(why, "a thread cannot be started");
         }
-        worker_listen(g->reload.workers[i], g->fds + i * listens, listens);
         g->reload.worker_count++;
     }
     return ERR_OK;
@@ -128,21 +116,58 @@ static enum err start_workers(struct gateway *g, struct load_error *why)
 
 /* Running. */
 
+static void reload_done(struct gateway *g)
+{
+    if (uv_is_active((uv_handle_t *)&g->reloading)) {
+        uv_timer_stop(&g->reloading);
+        systemd_notify(&g->service.manager, "READY=1");
+    }
+}
+
+static void on_reload_late(uv_timer_t *timer)
+{
+    struct gateway *g = timer->data;
+    systemd_notify(&g->service.manager, "READY=1");
+}
+
+static enum err take_material(void *arg, struct material *m, bool asked, struct load_error *why)
+{
+    struct gateway *g = arg;
+    enum err err = reload_take(&g->reload, m, asked, why);
+    if (err == ERR_OK) {
+        reload_done(g);
+    }
+    return err;
+}
+
 static void on_hup(uv_signal_t *handle, int number)
 {
     struct gateway *g = handle->data;
     (void)number;
-    reload_now(&g->reload);
+    systemd_reloading(&g->service.manager);
+    uv_timer_start(&g->reloading, on_reload_late, RELOAD_WAIT_MS, 0);
+    source_ask(g->source);
+}
+
+static void drain(struct gateway *g, enum worker_drain how, const char *why)
+{
+    uv_timer_stop(&g->ready);
+    service_drain(&g->service, why);
+    for (size_t i = 0; i < g->reload.worker_count; i++) {
+        worker_drain(g->reload.workers[i], how);
+    }
 }
 
 static void on_term(uv_signal_t *handle, int number)
 {
-    struct gateway *g = handle->data;
     log_event(LOG_INFO, "stopping: no new clients, finishing what was accepted",
               LF_INT("signal", number));
-    for (size_t i = 0; i < g->reload.worker_count; i++) {
-        worker_drain(g->reload.workers[i], WORKER_STOPS);
-    }
+    drain(handle->data, WORKER_STOPS, "Finishing what was accepted");
+}
+
+static void on_handed_over(void *arg)
+{
+    drain(arg, WORKER_HANDS_OVER, "Another gateway has taken over");
 }
 
 static void on_worker_ended(void *arg)
@@ -157,30 +182,37 @@ static void on_rotate(uv_timer_t *timer)
 {
     struct gateway *g = timer->data;
     ticket_keys_rotate(g->reload.tickets);
+    if (g->options->keylog != NULL) {
+        keylog_warn(g->options->keylog);
+    }
 }
 
-static void say_ready(struct gateway *g)
+/* Without the core, clients are told to try again; but an old gateway serves them better. */
+static void become_ready(struct gateway *g, bool linked)
 {
-    for (size_t i = 0; i < g->options->listen.count; i++) {
-        char address[ADDRESS_TEXT];
-        address_text(&g->bound[i], address);
-        if (log_enabled(LOG_INFO)) {
-            log_event(LOG_INFO, "ready", LF_STR("listen", address),
-                      LF_INT("workers", g->options->workers), LF_INT("pid", getpid()));
-        } else {
-            fprintf(stderr, "cofre-gateway: ready listen=%s\n", address);
-        }
+    struct load_error why;
+    enum err err = ERR_OK;
+    if (!linked && service_takes_over(&g->service)) {
+        err = load_error_set(&why, "--takeover: no core answers at %s", g->options->core);
+    }
+    if (err == ERR_OK) {
+        err = service_ready(&g->service, &why);
+    }
+    if (err != ERR_OK) {
+        g->exit_status = bad_start(&why);
+        drain(g, WORKER_STOPS, "Cannot start");
     }
 }
 
 static void on_ready_poll(uv_timer_t *timer)
 {
     struct gateway *g = timer->data;
+    unsigned limit = service_takes_over(&g->service) ? TAKEOVER_WAIT_MS : READY_WAIT_MS;
+    bool linked = atomic_load(&g->shared.linked) == g->reload.worker_count;
     g->ready_waited_ms += READY_POLL_MS;
-    if (atomic_load(&g->shared.linked) == g->reload.worker_count ||
-        g->ready_waited_ms >= READY_WAIT_MS) {
+    if (linked || g->ready_waited_ms >= limit) {
         uv_timer_stop(timer);
-        say_ready(g);
+        become_ready(g, linked);
     }
 }
 
@@ -201,8 +233,10 @@ static void watch_time(struct gateway *g)
 {
     uv_timer_init(&g->loop, &g->rotate);
     uv_timer_init(&g->loop, &g->ready);
+    uv_timer_init(&g->loop, &g->reloading);
     g->rotate.data = g;
     g->ready.data = g;
+    g->reloading.data = g;
     uv_timer_start(&g->rotate, on_rotate, TICKET_ROTATE_S * 1000, TICKET_ROTATE_S * 1000);
     uv_timer_start(&g->ready, on_ready_poll, READY_POLL_MS, READY_POLL_MS);
 }
@@ -220,8 +254,7 @@ static void release(struct gateway *g)
     tls_context_unref(g->reload.current);
     ticket_keys_free(g->reload.tickets);
     free(g->reload.workers);
-    free(g->fds);
-    free(g->bound);
+    service_release(&g->service);
 }
 
 static void finish(struct gateway *g)
@@ -229,7 +262,9 @@ static void finish(struct gateway *g)
     for (size_t i = 0; i < g->reload.worker_count; i++) {
         worker_join(g->reload.workers[i]);
     }
+    service_close(&g->service);
     worker_shared_close(&g->shared);
+    source_close(g->source);
     uv_walk(&g->loop, close_handle, NULL);
     uv_run(&g->loop, UV_RUN_DEFAULT);
     uv_loop_close(&g->loop);
@@ -243,6 +278,7 @@ int gateway_run(const struct gateway_options *o)
     struct gateway g = { .options = o };
     struct load_error why;
     g.reload.options = o;
+    service_init(&g.service, o);
     if (prepare(&g, &why) != ERR_OK) {
         release(&g);
         return bad_start(&why);
@@ -255,7 +291,9 @@ int gateway_run(const struct gateway_options *o)
         return bad_start(&why);
     }
     watch_time(&g);
+    service_watch(&g.service, &g.loop, &g.reload, on_handed_over, &g);
+    g.source = source_new(&g.loop, o, tls_context_digest(g.reload.current), take_material, &g);
     uv_run(&g.loop, UV_RUN_DEFAULT);
     finish(&g);
-    return EXIT_SUCCESS;
+    return g.exit_status;
 }

@@ -10,7 +10,10 @@
 #include <openssl/err.h>
 #include <openssl/mem.h>
 
-enum { MAGIC = 0x314d4643 }; /* "CFM1" */
+enum {
+    MAGIC = 0x314d4643, /* "CFM1" */
+    READ_TRIES = 3,
+};
 
 struct file {
     struct pem_file pem;
@@ -169,7 +172,8 @@ static void digest_all(struct material *m)
 static enum err take_key(struct material_key *k, const struct pem_file *f, struct load_error *why)
 {
     k->is_private = true;
-    k->exposed = (f->mode & 0007) != 0;
+    k->exposed = (f->stamp.mode & 0007) != 0;
+    k->stamp = f->stamp;
     return pem_private_key(f, &k->key, why);
 }
 
@@ -202,22 +206,82 @@ static enum err read_file(struct material *m, enum material_kind kind, size_t i,
     return err;
 }
 
-enum err material_read(const struct gateway_options *options, struct material **out,
-                       struct load_error *why)
+static enum err read_files(struct material *m, struct load_error *why)
 {
-    struct material *m = material_new(options);
     for (enum material_kind kind = 0; kind < MATERIAL_KINDS; kind++) {
         for (size_t i = 0; i < material_count(m, kind); i++) {
             enum err err = read_file(m, kind, i, why);
             if (err != ERR_OK) {
-                material_free(m);
                 return err;
             }
         }
     }
-    digest_all(m);
-    *out = m;
     return ERR_OK;
+}
+
+static bool is_still(const char *path, const struct stamp *stamp)
+{
+    struct stamp now = stamp_take(path);
+    return stamp_equal(&now, stamp);
+}
+
+/* changed_file returns the path of a file that is another one now than when it was read, or NULL. */
+static const char *changed_file(const struct material *m)
+{
+    for (enum material_kind kind = 0; kind < MATERIAL_KINDS; kind++) {
+        for (size_t i = 0; i < material_count(m, kind); i++) {
+            const struct pem_file *f = material_file(m, kind, i);
+            if (!is_still(f->path, &f->stamp)) {
+                return f->path;
+            }
+        }
+    }
+    for (size_t i = 0; i < m->options->cert.count; i++) {
+        if (!is_still(m->keys[i].path, &m->keys[i].stamp)) {
+            return m->keys[i].path;
+        }
+    }
+    return NULL;
+}
+
+enum err material_read(const struct gateway_options *options, struct material **out,
+                       struct load_error *why)
+{
+    const char *changed = NULL;
+    for (int tries = 0; tries < READ_TRIES; tries++) {
+        struct material *m = material_new(options);
+        enum err err = read_files(m, why);
+        if (err == ERR_OK && (changed = changed_file(m)) == NULL) {
+            digest_all(m);
+            *out = m;
+            return ERR_OK;
+        }
+        material_free(m);
+        if (err != ERR_OK) {
+            return err;
+        }
+    }
+    return load_error_set(why, "%s: it changes while it is read; write it elsewhere and rename it",
+                          changed);
+}
+
+size_t material_paths(const struct gateway_options *options, const char **out)
+{
+    size_t n = 0;
+    for (enum material_kind kind = 0; kind < MATERIAL_KINDS; kind++) {
+        const struct option_list *list = list_of(options, kind);
+        for (size_t i = 0; i < list->count; i++, n++) {
+            if (out != NULL) {
+                out[n] = list->items[i];
+            }
+        }
+    }
+    for (size_t i = 0; i < options->key.count; i++, n++) {
+        if (out != NULL) {
+            out[n] = options->key.items[i];
+        }
+    }
+    return n;
 }
 
 /* As bytes. */

@@ -23,7 +23,10 @@ enum material_kind {
 
 enum { MATERIAL_MAX_BYTES = 256 * 1024 * 1024 }; /* encoded */
 
-/* material_read reads every file. `options` must outlive the material: the paths are theirs. */
+/*
+ * material_read reads every file, as they were at one moment: if one changed while others were read, all
+ * are read again, a few times. `options` must outlive the material: the paths are theirs.
+ */
 MUST_CHECK enum err material_read(const struct gateway_options *options, struct material **out,
                                   struct load_error *why);
 void material_free(struct material *m);
@@ -36,7 +39,8 @@ struct material_key {
     const char *path; /* the certificate's when that file holds the key, too */
     EVP_PKEY *key;
     bool is_private;
-    bool exposed; /* every user of the machine may read the file */
+    bool exposed;       /* every user of the machine may read the file */
+    struct stamp stamp; /* of the file, where it was read */
 };
 const struct material_key *material_key(const struct material *m, size_t i);
 
@@ -59,5 +63,8 @@ const uint8_t *material_file_digest(const struct material *m, enum material_kind
 void material_encode(const struct material *m, struct buf *out);
 MUST_CHECK enum err material_decode(const struct gateway_options *options, struct slice bytes,
                                     struct material **out);
+
+/* material_paths writes the paths of all those files, and returns how many; `out` NULL: only that. */
+size_t material_paths(const struct gateway_options *options, const char **out);
 
 #endif

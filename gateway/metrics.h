@@ -55,10 +55,11 @@ enum metric_kind {
     ROW(idle_timeout, "idle_timeout_seconds", GREATEST, "As given by --idle-timeout")
 
 /* Bounds of the handshake histogram's buckets, in microseconds; the last has none. */
-#define METRICS_BUCKETS(ROW)                                                            \
-    ROW(250)                                                                            \
-    ROW(500) ROW(1000) ROW(2500) ROW(5000) ROW(10000) ROW(25000) ROW(50000) ROW(100000) \
-        ROW(250000) ROW(500000) ROW(1000000) ROW(2500000) ROW(5000000) ROW(10000000)
+#define METRICS_BUCKETS(ROW)                                                               \
+    ROW(250)                                                                               \
+    ROW(500)                                                                               \
+    ROW(1000) ROW(2500) ROW(5000) ROW(10000) ROW(25000) ROW(50000) ROW(100000) ROW(250000) \
+        ROW(500000) ROW(1000000) ROW(2500000) ROW(5000000) ROW(10000000)
 
 enum {
 #define METRICS_COUNT(bound) +1
@@ -73,7 +74,7 @@ struct metrics {
 #define METRICS_FIELD(field, name, kind, help) uint64_t field;
     METRICS_ROWS(METRICS_FIELD)
 #undef METRICS_FIELD
-    uint64_t refused[REFUSAL_KINDS]; /* handshakes that came to nothing, by reason */
+    uint64_t refused[REFUSAL_KINDS];            /* handshakes that came to nothing, by reason */
     uint64_t handshake_buckets[METRICS_BOUNDS]; /* each alone; above the last bound: only counted */
     uint64_t handshake_usec;
     uint64_t handshake_count;

@@ -93,6 +93,9 @@ static enum err check_together(const struct gateway_options *o, int argc, char *
     if (o->client_ca.count == 0 && o->client_pin.count == 0) {
         return complain("--client-ca FILE or --client-pin FILE is missing: whom to let in");
     }
+    if (o->takeover && o->status == NULL) {
+        return complain("--takeover needs --status PATH: where the old gateway is asked");
+    }
     if (o->keylog != NULL && !given_on_command_line(argc, argv, "keylog")) {
         return complain("--keylog must be given on the command line, not in a file");
     }
@@ -101,10 +104,6 @@ static enum err check_together(const struct gateway_options *o, int argc, char *
 
 static void fill_defaults(struct gateway_options *o)
 {
-    static const char *default_listen[] = { "127.0.0.1:6380" };
-    if (o->listen.count == 0) {
-        o->listen = (struct option_list){ .items = default_listen, .count = 1 };
-    }
     if (o->workers == 0) {
         long cpus = sysconf(_SC_NPROCESSORS_ONLN);
         o->workers = cpus < 1 ? 1 : (cpus + 1) / 2; /* the others are for the core and PostgreSQL */
@@ -116,6 +115,7 @@ enum err options_parse(struct gateway_options *out, int argc, char **argv)
     static const char *const levels[] = { "debug", "info", "warning", "error", NULL };
     static const char *const formats[] = { "text", "json", NULL };
     static const char *const crl_expired[] = { "warn", "reject", NULL };
+    static const char *const switches[] = { "on", "off", NULL };
     *out = (struct gateway_options){
         .identity = "uri,dns,email,cn",
         .max_connections = 10000,
@@ -163,8 +163,15 @@ enum err options_parse(struct gateway_options *out, int argc, char **argv)
           "largest request", NULL },
         { "user", 0, OPTION_TEXT, &out->user, 0, 0, NULL, "NAME",
           "become this user once keys are read and ports are open", NULL },
+        { "watch", 0, OPTION_CHOICE, &out->watch, 0, 0, switches, "on|off",
+          "use files that change at once; off: only on SIGHUP", NULL },
         { "keylog", 0, OPTION_TEXT, &out->keylog, 0, 0, NULL, "FILE",
           "write TLS secrets for Wireshark: debugging only", NULL },
+        { "status", 0, OPTION_TEXT, &out->status, 0, 0, NULL, "PATH",
+          "Unix socket that shows figures and sessions; with --check: whom the files would cut off",
+          NULL },
+        { "takeover", 0, OPTION_FLAG, &out->takeover, 0, 0, NULL, NULL,
+          "replace the gateway at --status, without a refused connection", NULL },
         { "check", 0, OPTION_FLAG, &out->check, 0, 0, NULL, NULL,
           "load and check every file, say what they hold, and exit", NULL },
         { "log-level", 0, OPTION_CHOICE, &out->log_level, 0, 0, levels, "LEVEL",

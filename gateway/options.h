@@ -16,9 +16,11 @@ struct identity_order {
 
 /* What an out-of-date revocation list means for its issuer's certificates. */
 enum crl_expired { CRL_EXPIRED_WARN, CRL_EXPIRED_REJECT };
+/* What "on" and "off" of an option become. */
+enum option_switch { SWITCH_ON, SWITCH_OFF };
 
 struct gateway_options {
-    struct option_list listen;
+    struct option_list listen; /* empty: service.c's default, or what a service manager gives */
     struct option_list cert;
     struct option_list key; /* one per --cert, or none when the certificate files hold their keys */
     struct option_list client_ca;
@@ -28,6 +30,7 @@ struct gateway_options {
     const char *identity;
     const char *user;
     const char *keylog;
+    const char *status; /* the status socket */
     struct identity_order identity_order;
     int64_t workers; /* 0 in the options: one for two CPUs; resolved by options_parse */
     int64_t max_connections;
@@ -37,7 +40,9 @@ struct gateway_options {
     int64_t max_request;
     int64_t max_evict; /* percent of the live sessions that a reload may cut */
     int crl_expired;   /* enum crl_expired */
+    int watch;         /* enum option_switch */
     bool check;
+    bool takeover;
     int log_level;
     int log_format;
 };

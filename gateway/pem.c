@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -83,7 +82,7 @@ enum err pem_file_read(const char *path, struct pem_file *out, struct load_error
         err = load_error_set(why, "%s: larger than 64 MiB", path);
     } else {
         size_t cap = (size_t)st.st_size + 1;
-        f.mode = st.st_mode & 07777;
+        f.stamp = stamp_of(&st);
         f.p = mem_alloc(cap);
         err = read_all(fd, &f, cap, why);
     }
@@ -212,18 +211,19 @@ enum err pem_certificates(const struct pem_file *f, STACK_OF(X509) **out, struct
     }
     BIO_free(bio);
     size_t count = sk_X509_num(all);
-    if (ended_well() && count > 0) {
+    bool broken = !ended_well();
+    if (!broken && count > 0) {
         *out = all;
         return ERR_OK;
     }
     sk_X509_pop_free(all, X509_free);
-    return count == 0
-               ? load_error_set(why,
+    return broken
+               ? load_error_set(why, "%s: certificate %zu in it is broken; write it again", f->path,
+                                count + 1)
+               : load_error_set(why,
                                 "%s: no PEM certificate in it; it needs a block that begins with "
                                 "-----BEGIN CERTIFICATE-----",
-                                f->path)
-               : load_error_set(why, "%s: certificate %zu in it is broken; write it again", f->path,
-                                count + 1);
+                                f->path);
 }
 
 enum err pem_crls(const struct pem_file *f, STACK_OF(X509_CRL) **out, struct load_error *why)
@@ -237,18 +237,18 @@ enum err pem_crls(const struct pem_file *f, STACK_OF(X509_CRL) **out, struct loa
     }
     BIO_free(bio);
     size_t count = sk_X509_CRL_num(all);
-    if (ended_well() && count > 0) {
+    bool broken = !ended_well();
+    if (!broken && count > 0) {
         *out = all;
         return ERR_OK;
     }
     sk_X509_CRL_pop_free(all, X509_CRL_free);
-    return count == 0
-               ? load_error_set(why,
-                                "%s: no PEM revocation list in it; it needs a block that begins "
-                                "with -----BEGIN X509 CRL-----",
-                                f->path)
-               : load_error_set(why, "%s: revocation list %zu in it is broken; write it again",
-                                f->path, count + 1);
+    return broken ? load_error_set(why, "%s: revocation list %zu in it is broken; write it again",
+                                   f->path, count + 1)
+                  : load_error_set(why,
+                                   "%s: no PEM revocation list in it; it needs a block that begins "
+                                   "with -----BEGIN X509 CRL-----",
+                                   f->path);
 }
 
 /* A server cannot be asked for a passphrase. */

@@ -10,6 +10,7 @@
 #include <openssl/x509.h>
 
 #include "base/slice.h"
+#include "stamp.h"
 
 /* Why something could not be loaded: one line for a person, naming the file. */
 struct load_error {
@@ -23,7 +24,7 @@ struct pem_file {
     const char *path; /* borrowed */
     uint8_t *p;       /* owned; cleansed by pem_file_release */
     size_t len;
-    unsigned mode; /* its permissions when it was read */
+    struct stamp stamp; /* when it was read */
 };
 
 MUST_CHECK enum err pem_file_read(const char *path, struct pem_file *out, struct load_error *why);

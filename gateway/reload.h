@@ -1,6 +1,6 @@
 /*
- * reload: brings what is on disk into the running gateway (DESIGN §5.5). All or nothing: a set that
- * does not load leaves the old one serving, and the log says exactly why.
+ * reload: brings a set of files into the running gateway (DESIGN §5.5). All or nothing: one that does not
+ * load leaves the old one serving.
  */
 #ifndef COFRE_GATEWAY_RELOAD_H
 #define COFRE_GATEWAY_RELOAD_H
@@ -15,7 +15,11 @@ struct reload {
     size_t worker_count;
 };
 
-/* reload_now loads everything again and hands it to the workers if anything changed. */
-void reload_now(struct reload *r);
+/*
+ * reload_take is a source_take: it loads the set and hands it to the workers. The set in use once more is
+ * no reload, and when somebody asked for one, that is logged. ERR_INVALID: the set is bad.
+ */
+MUST_CHECK enum err reload_take(void *reload, struct material *m, bool asked,
+                                struct load_error *why);
 
 #endif

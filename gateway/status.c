@@ -5,6 +5,7 @@
 #include "status.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -29,9 +30,6 @@ enum client_state {
     CLIENT_GONE,
 };
 
-static void on_request(struct client *c);
-static void on_ready(struct client *c);
-
 struct client {
     uv_poll_t poll;
     struct status *status;
@@ -48,6 +46,9 @@ struct client {
     uint8_t in[STATUS_REQUEST_MAX];
     struct buf out;
 };
+
+static void on_request(struct client *c);
+static void on_ready(struct client *c);
 
 /*
  * allowed_ms  how long a client may stay in this state
@@ -157,9 +158,10 @@ static void write_some(struct client *c)
 
 static void answer(struct client *c, const char *code, const char *type, struct slice body)
 {
-    buf_printf(&c->out,
-               "HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n",
-               code, type, body.len);
+    buf_printf(
+        &c->out,
+        "HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n", code,
+        type, body.len);
     buf_append_slice(&c->out, body);
     if (c->out.overflow) {
         client_close(c);

@@ -12,10 +12,10 @@ enum {
 };
 
 struct status_reply {
-    int code;       /* 200 */
-    int64_t length; /* of the body */
+    int code;        /* 200 */
+    int64_t length;  /* of the body */
     int64_t sockets; /* that follow, in the answer to a takeover */
-    size_t head;    /* bytes of the head */
+    size_t head;     /* bytes of the head */
 };
 
 /*

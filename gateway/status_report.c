@@ -29,9 +29,9 @@ static void write_json_metric(void *arg, const struct metric *m)
     }
     j->family = family;
     buf_printf(j->out, "\"%s\":%" PRIu64,
-               family == NULL        ? m->name
+               family == NULL     ? m->name
                : m->of[0] != '\0' ? m->of
-                                     : m->label,
+                                  : m->label,
                m->value);
 }
 
@@ -191,8 +191,7 @@ static void write_prometheus_issuers(const struct survey *s, struct buf *out)
     }
 }
 
-void status_report_prometheus(const struct status_facts *f, const struct survey *s,
-                              struct buf *out)
+void status_report_prometheus(const struct status_facts *f, const struct survey *s, struct buf *out)
 {
     struct prometheus p = { .out = out };
     write_head(out, "info", "", "gauge", "What runs");

@@ -46,15 +46,15 @@ enum err status_socket_check(const char *path, struct load_error *why)
         return load_error_set(why, "--status %s: too long for a socket", path);
     }
     if (lstat(path, &st) != 0) {
-        return errno == ENOENT ? ERR_OK : load_error_set(why, "--status %s: %s", path, strerror(errno));
+        return errno == ENOENT ? ERR_OK
+                               : load_error_set(why, "--status %s: %s", path, strerror(errno));
     }
     if (!S_ISSOCK(st.st_mode)) {
         return load_error_set(why, "--status %s: it is there, and is no socket", path);
     }
     if (is_alive(&addr)) {
-        return load_error_set(why,
-                              "--status %s: another process listens there; --takeover replaces it",
-                              path);
+        return load_error_set(
+            why, "--status %s: another process listens there; --takeover replaces it", path);
     }
     return ERR_OK;
 }

@@ -141,7 +141,8 @@ enum err systemd_sockets(struct listen_set *out, struct load_error *why)
     for (int i = 0; i < count; i++) {
         if (listen_set_adopt(out, FIRST_FD + i) != ERR_OK) {
             name_of(getenv("LISTEN_FDNAMES"), i, name, sizeof(name));
-            return load_error_set(why, "descriptor %d (\"%s\") of LISTEN_FDS is no listening TCP socket",
+            return load_error_set(why,
+                                  "descriptor %d (\"%s\") of LISTEN_FDS is no listening TCP socket",
                                   FIRST_FD + i, name);
         }
     }

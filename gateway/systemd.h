@@ -9,8 +9,8 @@
 #include "listen_set.h"
 
 struct systemd {
-    int fd;                /* connected to the manager's socket, or -1: there is none */
-    uint64_t watchdog_ms;  /* it wants to hear of us at least so often; 0: it does not */
+    int fd;               /* connected to the manager's socket, or -1: there is none */
+    uint64_t watchdog_ms; /* it wants to hear of us at least so often; 0: it does not */
 };
 
 /*

@@ -9,12 +9,12 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <openssl/err.h>
 
 #include "base/log.h"
+#include "keylog.h"
 #include "tls_pair.h"
 
 enum { MAX_HANDSHAKE_MESSAGE = 16 * 1024 };
@@ -77,10 +77,7 @@ static enum ssl_select_cert_result_t select_pair(const SSL_CLIENT_HELLO *hello)
 
 static void write_keylog(const SSL *ssl, const char *line)
 {
-    const struct tls_context *c = context_of(ssl);
-    struct iovec parts[] = { { (void *)line, strlen(line) }, { (void *)"\n", 1 } };
-    ssize_t ignored = writev(c->keylog_fd, parts, 2); /* a full disk must not end a session */
-    (void)ignored;
+    keylog_write(context_of(ssl)->keylog_fd, line);
 }
 
 static enum err load_pairs(struct tls_context *c, const struct material *m, struct load_error *why)
@@ -97,20 +94,25 @@ static enum err load_pairs(struct tls_context *c, const struct material *m, stru
     return ERR_OK;
 }
 
-static enum err open_keylog(struct tls_context *c, struct load_error *why)
+/* A reload goes on with the file that is open: by now we may be a user who could not open it. */
+static enum err open_keylog(struct tls_context *c, const struct tls_context *previous,
+                            struct load_error *why)
 {
     const char *path = c->options->keylog;
+    enum err err = ERR_OK;
     if (path == NULL || c->options->check) {
         return ERR_OK;
     }
-    c->keylog_fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-    if (c->keylog_fd < 0) {
-        return load_error_set(why, "%s: %s", path, strerror(errno));
+    if (previous == NULL) {
+        err = keylog_open(path, &c->keylog_fd, why);
+    } else if ((c->keylog_fd = fcntl(previous->keylog_fd, F_DUPFD_CLOEXEC, 0)) < 0) {
+        err = load_error_set(why, "--keylog %s: %s", path, strerror(errno));
     }
-    log_event(LOG_WARNING, "writing TLS secrets: whoever reads this file reads all traffic",
-              LF_STR("file", path));
-    SSL_CTX_set_keylog_callback(c->ssl, write_keylog);
-    return ERR_OK;
+    if (err == ERR_OK) {
+        keylog_warn(path);
+        SSL_CTX_set_keylog_callback(c->ssl, write_keylog);
+    }
+    return err;
 }
 
 static bool set_protocol(SSL_CTX *ssl)
@@ -133,7 +135,8 @@ static void set_sessions(SSL_CTX *ssl)
     SSL_CTX_set_early_data_enabled(ssl, 0); /* it can be replayed */
 }
 
-static enum err build_ssl(struct tls_context *c, struct load_error *why)
+static enum err build_ssl(struct tls_context *c, const struct tls_context *previous,
+                          struct load_error *why)
 {
     c->ssl = SSL_CTX_new(TLS_with_buffers_method());
     if (c->ssl == NULL || !set_protocol(c->ssl)) {
@@ -155,7 +158,7 @@ static enum err build_ssl(struct tls_context *c, struct load_error *why)
         SSL_CTX_set_select_certificate_cb(c->ssl, select_pair);
     }
     tls_context_install(c->ssl);
-    return open_keylog(c, why);
+    return open_keylog(c, previous, why);
 }
 
 static uint64_t next_generation(const struct tls_context *c, const struct tls_context *previous)
@@ -201,7 +204,7 @@ enum err tls_context_load(const struct gateway_options *options, const struct ma
         err = tls_trust_load(options, material, &c->trust, why);
     }
     if (err == ERR_OK) {
-        err = build_ssl(c, why);
+        err = build_ssl(c, previous, why);
     }
     if (err != ERR_OK) {
         tls_context_unref(c);
@@ -273,9 +276,9 @@ int64_t tls_context_ends(const struct tls_context *c)
     return first;
 }
 
-bool tls_context_same(const struct tls_context *a, const struct tls_context *b)
+const uint8_t *tls_context_digest(const struct tls_context *c)
 {
-    return memcmp(a->digest, b->digest, sizeof(a->digest)) == 0;
+    return c->digest;
 }
 
 void tls_context_log(const struct tls_context *c, const char *message)

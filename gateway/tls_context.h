@@ -42,8 +42,8 @@ struct tls_file {
 };
 const struct tls_file *tls_context_files(const struct tls_context *c, size_t *count);
 
-/* tls_context_same says whether both were made from the same bytes: nothing to swap. */
-bool tls_context_same(const struct tls_context *a, const struct tls_context *b);
+/* tls_context_digest is of the material that it was made from. */
+const uint8_t *tls_context_digest(const struct tls_context *c);
 
 /* tls_context_log writes what was loaded: certificates with serial and dates, CAs, pins, revocations. */
 void tls_context_log(const struct tls_context *c, const char *message);

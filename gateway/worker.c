@@ -55,8 +55,8 @@ struct worker {
     unsigned refusals_left;
     unsigned refusals_hidden;
     unsigned ticks;
-    int64_t first_end;    /* of the trust of all sessions, unix s; INT64_MAX: there are none */
-    bool first_end_stale; /* it was of one that is over */
+    int64_t first_end;      /* of the trust of all sessions, unix s; INT64_MAX: there are none */
+    bool first_end_stale;   /* it was of one that is over */
     int64_t crls_looked_at; /* unix seconds */
     uint8_t read_buffer[WORKER_READ_MAX];
     uint8_t plain_buffer[WORKER_PLAIN_MAX];

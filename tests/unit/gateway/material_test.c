@@ -187,7 +187,7 @@ static void test_a_context_is_made_of_it(void **state)
     assert_int_equal(tls_context_load(&f->options, m, NULL, NULL, &whole, &why), ERR_OK);
     assert_int_equal(tls_context_generation(whole), 1);
     assert_int_equal(tls_context_load(&f->options, m, NULL, whole, &fresh, &why), ERR_OK);
-    assert_true(tls_context_same(whole, fresh));
+    assert_true(same_digest(tls_context_digest(whole), tls_context_digest(fresh)));
     assert_int_equal(tls_context_generation(fresh), 1);
     tls_context_unref(fresh);
     tls_context_unref(whole);
