@@ -5,6 +5,8 @@
  */
 #include "evict.h"
 
+#include <stdlib.h>
+
 #include "conn.h"
 
 struct walk {
@@ -21,7 +23,7 @@ static bool is_cut(struct walk *walk, const struct conn *c, struct refusal *why)
     return cut;
 }
 
-static void count(struct conn *c, void *arg)
+static void count_cut(struct conn *c, void *arg)
 {
     struct refusal why;
     is_cut(arg, c, &why);
@@ -35,15 +37,63 @@ static void close_if_cut(struct conn *c, void *arg)
     }
 }
 
-struct eviction evict_survey(struct worker *w, const struct tls_trust *trust)
-{
-    struct walk walk = { .trust = trust };
-    worker_each(w, count, &walk);
-    return walk.found;
-}
-
 void evict_untrusted(struct worker *w, const struct tls_trust *trust)
 {
     struct walk walk = { .trust = trust };
     worker_each(w, close_if_cut, &walk);
+}
+
+/* The survey: one call for each worker, the last of which to come back frees all. */
+
+struct survey {
+    const struct tls_trust *trust;
+    void (*done)(void *arg, struct eviction found);
+    void *arg;
+    size_t count;
+    size_t waiting;
+    struct survey_call {
+        struct worker_call call;
+        struct survey *survey;
+        struct eviction found;
+    } calls[];
+};
+
+static void run_survey(struct worker *w, struct worker_call *call)
+{
+    struct survey_call *c = container_of(call, struct survey_call, call);
+    struct walk walk = { .trust = c->survey->trust };
+    worker_each(w, count_cut, &walk);
+    c->found = walk.found;
+}
+
+static void done_survey(struct worker_call *call)
+{
+    struct survey *s = container_of(call, struct survey_call, call)->survey;
+    struct eviction sum = { 0 };
+    if (--s->waiting > 0) {
+        return;
+    }
+    for (size_t i = 0; i < s->count; i++) {
+        sum.live += s->calls[i].found.live;
+        sum.cut += s->calls[i].found.cut;
+    }
+    s->done(s->arg, sum);
+    free(s);
+}
+
+void evict_survey(struct worker *const *workers, size_t worker_count,
+                  const struct tls_context *context, void (*done)(void *arg, struct eviction found),
+                  void *arg)
+{
+    struct survey *s = mem_zalloc(sizeof(*s) + worker_count * sizeof(s->calls[0]));
+    *s = (struct survey){ .trust = tls_context_trust(context),
+                          .done = done,
+                          .arg = arg,
+                          .count = worker_count,
+                          .waiting = worker_count };
+    for (size_t i = 0; i < worker_count; i++) {
+        s->calls[i].call = (struct worker_call){ .run = run_survey, .done = done_survey };
+        s->calls[i].survey = s;
+        worker_call(workers[i], &s->calls[i].call);
+    }
 }

@@ -1,6 +1,6 @@
 /*
  * gateway: starts the workers and waits for signals and changed files in a loop of its own: SIGHUP reads
- * them again, SIGTERM and SIGINT drain. It touches no client.
+ * them again (SIGUSR1 whatever sessions that cuts), SIGTERM and SIGINT drain. It touches no client.
  */
 #include "gateway.h"
 
@@ -23,6 +23,7 @@ enum {
     READY_POLL_MS = 5,
     READY_WAIT_MS = 500,      /* for the links, so that who waits for "ready" is served at once */
     TAKEOVER_WAIT_MS = 10000, /* for the links, if there is an old gateway that can go on */
+    RELOAD_POLL_MS = 20,
     RELOAD_WAIT_MS = SOURCE_PATIENCE_MS + 500, /* by then it has been refused */
 };
 
@@ -33,10 +34,12 @@ struct gateway {
     struct source *source;
     struct service service;
     uv_loop_t loop;
-    uv_signal_t signals[3];
+    uv_signal_t signals[4];
     uv_timer_t rotate;
     uv_timer_t ready;
     uv_timer_t reloading; /* active: the service manager was told so */
+    unsigned reload_waited_ms;
+    bool taken; /* a set of files since then */
     unsigned ready_waited_ms;
     size_t ended; /* workers that have drained */
     int exit_status;
@@ -116,36 +119,33 @@ static enum err start_workers(struct gateway *g, struct load_error *why)
 
 /* Running. */
 
-static void reload_done(struct gateway *g)
-{
-    if (uv_is_active((uv_handle_t *)&g->reloading)) {
-        uv_timer_stop(&g->reloading);
-        systemd_notify(&g->service.manager, "READY=1");
-    }
-}
-
-static void on_reload_late(uv_timer_t *timer)
+/* The service manager waits for READY: whether the set was taken, refused or is bad is for the log. */
+static void on_reload_poll(uv_timer_t *timer)
 {
     struct gateway *g = timer->data;
-    systemd_notify(&g->service.manager, "READY=1");
+    g->reload_waited_ms += RELOAD_POLL_MS;
+    if ((g->taken && g->reload.offer == NULL) || g->reload_waited_ms >= RELOAD_WAIT_MS) {
+        uv_timer_stop(timer);
+        systemd_notify(&g->service.manager, "READY=1");
+    }
 }
 
 static enum err take_material(void *arg, struct material *m, bool asked, struct load_error *why)
 {
     struct gateway *g = arg;
     enum err err = reload_take(&g->reload, m, asked, why);
-    if (err == ERR_OK) {
-        reload_done(g);
-    }
+    g->taken = g->taken || err == ERR_OK;
     return err;
 }
 
 static void on_hup(uv_signal_t *handle, int number)
 {
     struct gateway *g = handle->data;
-    (void)number;
+    g->reload.forced = number == SIGUSR1;
+    g->taken = false;
+    g->reload_waited_ms = 0;
     systemd_reloading(&g->service.manager);
-    uv_timer_start(&g->reloading, on_reload_late, RELOAD_WAIT_MS, 0);
+    uv_timer_start(&g->reloading, on_reload_poll, RELOAD_POLL_MS, RELOAD_POLL_MS);
     source_ask(g->source);
 }
 
@@ -221,7 +221,9 @@ static void watch_signals(struct gateway *g)
     static const struct {
         int number;
         uv_signal_cb call;
-    } watched[] = { { SIGHUP, on_hup }, { SIGTERM, on_term }, { SIGINT, on_term } };
+    } watched[] = {
+        { SIGHUP, on_hup }, { SIGUSR1, on_hup }, { SIGTERM, on_term }, { SIGINT, on_term }
+    };
     for (size_t i = 0; i < ARRAY_SIZE(watched); i++) {
         uv_signal_init(&g->loop, &g->signals[i]);
         g->signals[i].data = g;
@@ -259,6 +261,7 @@ static void release(struct gateway *g)
 
 static void finish(struct gateway *g)
 {
+    reload_close(&g->reload);
     for (size_t i = 0; i < g->reload.worker_count; i++) {
         worker_join(g->reload.workers[i]);
     }

@@ -16,6 +16,7 @@ struct identity_order {
 
 /* What an out-of-date revocation list means for its issuer's certificates. */
 enum crl_expired { CRL_EXPIRED_WARN, CRL_EXPIRED_REJECT };
+
 /* What "on" and "off" of an option become. */
 enum option_switch { SWITCH_ON, SWITCH_OFF };
 

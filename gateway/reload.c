@@ -1,12 +1,21 @@
 /*
- * reload: load whole, check, swap; nothing is ever edited in use. When to read, and what to say of a set
- * that stays bad, is the source's.
+ * reload: load whole, check, ask, swap; nothing is ever edited in use. When to read, and what to say of a
+ * set that stays bad, is the source's.
  */
 #include "reload.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "evict.h"
+
+/* A set that was loaded, while the workers are asked what it would cut. A newer one takes its place. */
+struct reload_offer {
+    struct reload *reload;
+    struct tls_context *fresh;
+    bool forced;
+};
 
 static void swap(struct reload *r, struct tls_context *fresh)
 {
@@ -14,8 +23,50 @@ static void swap(struct reload *r, struct tls_context *fresh)
         worker_swap(r->workers[i], fresh);
     }
     tls_context_unref(r->current);
-    r->current = fresh;
+    r->current = tls_context_ref(fresh);
     tls_context_log(fresh, "reloaded");
+}
+
+static bool may_cut(const struct reload_offer *o, const struct eviction *found)
+{
+    int64_t most = o->reload->options->max_evict;
+    const struct log_field numbers[] = { LF_INT("sessions", found->live), LF_INT("cut", found->cut),
+                                         LF_INT("max_evict_percent", most) };
+    if (found->cut * 100 <= found->live * (size_t)most) {
+        if (found->cut > 0) {
+            log_write(LOG_WARNING, "trust has changed: closing sessions", numbers, 2);
+        }
+        return true;
+    }
+    log_write(o->forced ? LOG_WARNING : LOG_ERROR,
+              o->forced ? "trust has changed: closing more sessions than --max-evict, as forced"
+                        : "reload refused, the former certificates and trust stay in use: it would "
+                          "cut more sessions than --max-evict allows; SIGUSR1 forces it",
+              numbers, ARRAY_SIZE(numbers));
+    return o->forced;
+}
+
+static void on_surveyed(void *arg, struct eviction found)
+{
+    struct reload_offer *o = arg;
+    struct reload *r = o->reload;
+    if (r->offer == o) {
+        r->offer = NULL;
+        if (may_cut(o, &found)) {
+            swap(r, o->fresh);
+        }
+    }
+    tls_context_unref(o->fresh);
+    free(o);
+}
+
+/* offer takes the reference over. */
+static void offer(struct reload *r, struct tls_context *fresh, bool forced)
+{
+    struct reload_offer *o = mem_alloc(sizeof(*o));
+    *o = (struct reload_offer){ .reload = r, .fresh = fresh, .forced = forced };
+    r->offer = o;
+    evict_survey(r->workers, r->worker_count, fresh, on_surveyed, o);
 }
 
 static bool is_in_use(const struct reload *r, const struct material *m)
@@ -29,13 +80,19 @@ enum err reload_take(void *reload, struct material *m, bool asked, struct load_e
     struct tls_context *fresh;
     if (is_in_use(r, m)) {
         log_event(asked ? LOG_INFO : LOG_DEBUG, "reload: nothing has changed");
+        r->offer = NULL; /* what is still asked about is not on disk any more */
         material_free(m);
         return ERR_OK;
     }
     enum err err = tls_context_load(r->options, m, r->tickets, r->current, &fresh, why);
     if (err == ERR_OK) {
-        swap(r, fresh);
+        offer(r, fresh, asked && r->forced);
         material_free(m);
     }
     return err;
+}
+
+void reload_close(struct reload *r)
+{
+    r->offer = NULL;
 }

@@ -48,13 +48,13 @@ def certs(stage):
 
 @pytest.fixture
 def new_stack(stage, pg, certs):
-    """new_stack(...) starts a core and a gateway for this test alone; arguments as Stack's."""
+    """new_stack(...) starts a core and a gateway for this test alone; arguments as Stack's. begin=False leaves that out."""
     started = []
 
-    def start(postgres=None, **options):
+    def start(postgres=None, begin=True, **options):
         stack = support.Stack(stage.folder("stack"), postgres or pg, options.pop("certs", certs), **options)
         started.append(stack)
-        return stack.start()
+        return stack.start() if begin else stack
 
     yield start
     failures = []

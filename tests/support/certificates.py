@@ -67,3 +67,15 @@ def self_signed(directory, name, *more):
 def serial(cert):
     """serial returns the serial number of a certificate file as upper-case hexadecimal."""
     return openssl("x509", "-in", cert, "-noout", "-serial").strip().split("=")[1]
+
+
+def revocation_list(certs, name, seconds, issuer="ca"):
+    """revocation_list writes the list of an issuer that is out of date after so many seconds, and returns its path."""
+    state, out = certs.directory / ".state" / issuer, certs.directory / name
+    config = certs.directory / "crl.cnf"
+    config.write_text(f"[ca]\ndefault_ca = this\n[this]\ndatabase = {state / 'index.txt'}\ndefault_md = sha256\n"
+                      f"crlnumber = {state / 'crlnumber'}\ncrl_extensions = crl\n"
+                      "[crl]\nauthorityKeyIdentifier = keyid:always\n")
+    pair = certs.pair(issuer)
+    openssl("ca", "-gencrl", "-config", config, "-cert", pair.cert, "-keyfile", pair.key, "-crlsec", seconds, "-out", out)
+    return out
