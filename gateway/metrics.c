@@ -122,9 +122,7 @@ void metrics_each(const struct metrics *m, void (*visit)(void *arg, const struct
 #undef METRICS_SHOW
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        if (rows[i].value != METRIC_NONE) {
-            visit(arg, &rows[i]);
-        }
+        visit(arg, &rows[i]);
     }
     each_refusal(m, visit, arg);
     each_handshake(m, visit, arg);
@@ -144,7 +142,11 @@ static void write_line(void *arg, const struct metric *one)
     if (one->label != NULL && one->of[0] != '\0') {
         buf_printf(arg, "_%s", one->of);
     }
-    buf_printf(arg, "%c%" PRIu64 "\n", kinds[one->kind], one->value);
+    buf_printf(arg, "%c", kinds[one->kind]);
+    if (one->value != METRIC_NONE) {
+        buf_printf(arg, "%" PRIu64, one->value);
+    }
+    buf_append(arg, "\n", 1);
 }
 
 void metrics_write(const struct metrics *m, struct buf *out)

@@ -55,11 +55,11 @@ enum metric_kind {
     ROW(idle_timeout, "idle_timeout_seconds", GREATEST, "As given by --idle-timeout")
 
 /* Bounds of the handshake histogram's buckets, in microseconds; the last has none. */
-#define METRICS_BUCKETS(ROW)                                                               \
-    ROW(250)                                                                               \
-    ROW(500)                                                                               \
-    ROW(1000) ROW(2500) ROW(5000) ROW(10000) ROW(25000) ROW(50000) ROW(100000) ROW(250000) \
-        ROW(500000) ROW(1000000) ROW(2500000) ROW(5000000) ROW(10000000)
+/* clang-format off */
+#define METRICS_BUCKETS(ROW) \
+    ROW(250) ROW(500) ROW(1000) ROW(2500) ROW(5000) ROW(10000) ROW(25000) ROW(50000) ROW(100000) \
+    ROW(250000) ROW(500000) ROW(1000000) ROW(2500000) ROW(5000000) ROW(10000000)
+/* clang-format on */
 
 enum {
 #define METRICS_COUNT(bound) +1
@@ -67,7 +67,7 @@ enum {
 #undef METRICS_COUNT
 };
 
-/* A figure that there is not: it is left out, and has no part in a total. */
+/* A figure that there is not at present: it has no part in a total, and its line has no value. */
 #define METRIC_NONE UINT64_MAX
 
 struct metrics {
@@ -102,7 +102,7 @@ struct metric {
     uint64_t value;
 };
 
-/* metrics_each shows every figure there is, in order, families together. */
+/* metrics_each shows every figure, METRIC_NONE too, in order, families together. */
 void metrics_each(const struct metrics *m, void (*visit)(void *arg, const struct metric *one),
                   void *arg);
 

@@ -18,6 +18,9 @@ struct json_metrics {
 static void write_json_metric(void *arg, const struct metric *m)
 {
     struct json_metrics *j = arg;
+    if (m->value == METRIC_NONE) {
+        return;
+    }
     const char *family = m->label == NULL ? NULL : m->name;
     if (j->family != NULL && j->family != family) {
         buf_printf(j->out, "}");
@@ -79,7 +82,7 @@ static void write_files(const struct status_facts *f, struct buf *out)
     const struct tls_file *files = tls_context_files(f->context, &count);
     buf_printf(out, ",\"files\":[");
     for (size_t i = 0; i < count; i++) {
-        buf_printf(out, "%s{\"path\":", i == 0 ? "" : ",");
+        buf_printf(out, "%s{\"name\":\"%s\",\"path\":", i == 0 ? "" : ",", files[i].name);
         json_text(out, slice_of(files[i].path));
         buf_printf(out, ",\"sha256\":\"");
         hex(out, files[i].sha256, sizeof(files[i].sha256));
@@ -152,6 +155,9 @@ static void write_histogram_line(struct buf *out, const struct metric *m)
 static void write_prometheus_metric(void *arg, const struct metric *m)
 {
     struct prometheus *p = arg;
+    if (m->value == METRIC_NONE) {
+        return;
+    }
     if (m->label == NULL || p->family != m->name) {
         write_head(p->out, m->name, kinds[m->kind].ending, kinds[m->kind].type, m->help);
     }
@@ -173,7 +179,7 @@ static void write_prometheus_files(const struct status_facts *f, struct buf *out
     const struct tls_file *files = tls_context_files(f->context, &count);
     write_head(out, "file_info", "", "gauge", "A file in use, and the SHA-256 of what it holds");
     for (size_t i = 0; i < count; i++) {
-        buf_printf(out, "cofre_gateway_file_info{path=\"");
+        buf_printf(out, "cofre_gateway_file_info{name=\"%s\",path=\"", files[i].name);
         label_text(out, slice_of(files[i].path));
         buf_printf(out, "\",sha256=\"");
         hex(out, files[i].sha256, sizeof(files[i].sha256));

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -171,11 +172,16 @@ static uint64_t next_generation(const struct tls_context *c, const struct tls_co
 
 static void note_files(struct tls_context *c, const struct material *m)
 {
+    static const char *const names[MATERIAL_KINDS] = { [MATERIAL_CERT] = "cert",
+                                                       [MATERIAL_CLIENT_CA] = "client_ca",
+                                                       [MATERIAL_CLIENT_PIN] = "client_pin",
+                                                       [MATERIAL_CRL] = "crl" };
     for (enum material_kind kind = 0; kind < MATERIAL_KINDS; kind++) {
         size_t count = material_count(m, kind);
         c->files = mem_realloc(c->files, (c->file_count + count + 1) * sizeof(c->files[0]));
         for (size_t i = 0; i < count; i++) {
             struct tls_file *f = &c->files[c->file_count++];
+            snprintf(f->name, sizeof(f->name), "%s_%u", names[kind], (unsigned)(uint16_t)(i + 1));
             f->path = material_file(m, kind, i)->path;
             memcpy(f->sha256, material_file_digest(m, kind, i), sizeof(f->sha256));
         }

@@ -37,6 +37,7 @@ int64_t tls_context_ends(const struct tls_context *c);
 
 /* What it was made from: each file, with the SHA-256 of what it has of certificates and lists. */
 struct tls_file {
+    char name[16];    /* "client_ca_1": the option, and which one of several */
     const char *path; /* the options' */
     uint8_t sha256[SHA256_DIGEST_LENGTH];
 };

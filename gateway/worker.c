@@ -20,6 +20,7 @@
 enum {
     TICK_MS = 100,
     STATS_TICKS = 10,
+    FILES_TOLD = 16,      /* to the core; the status tells all */
     QUIET_MS = 250,       /* for a session whose client has another gateway to go to */
     LAST_MS = 1000,       /* for what is not finished when the time to drain is over */
     REFUSALS_LOGGED = 50, /* per second */
@@ -108,6 +109,19 @@ const struct metrics *worker_figures(struct worker *w)
 
 /* The link's events. */
 
+static void write_files(const struct worker *w, struct buf *out)
+{
+    size_t count;
+    const struct tls_file *files = tls_context_files(tls_engine_context(w->tls), &count);
+    for (size_t i = 0; i < count && i < FILES_TOLD; i++) {
+        buf_printf(out, "gateway_sha256_%s:", files[i].name);
+        for (size_t k = 0; k < sizeof(files[i].sha256); k++) {
+            buf_printf(out, "%02x", files[i].sha256[k]);
+        }
+        buf_append(out, "\n", 1);
+    }
+}
+
 static void send_stats(struct worker *w)
 {
     if (!link_is_up(w->link)) {
@@ -115,6 +129,7 @@ static void send_stats(struct worker *w)
     }
     struct buf *text = worker_scratch(w);
     metrics_write(worker_figures(w), text);
+    write_files(w, text);
     frame_write(link_out(w->link),
                 &(struct frame){ .type = FRAME_STATS, .payload = buf_slice(text) });
 }

@@ -256,6 +256,22 @@ def test_prometheus_says_the_same(served):
     assert sum(v for k, v in samples.items() if k[0] == "cofre_gateway_sessions") == 1
 
 
+def test_info_knows_of_no_end_where_there_is_nobody(served):
+    """Also of a worker that had a client before: what is no more is not told for ever."""
+    with contextlib.ExitStack() as stack:
+        for _ in range(8):  # on both workers
+            assert stack.enter_context(served.raw()).ask("PING") == "PONG"
+        a = stack.enter_context(served.raw())
+        wait_until(lambda: b"gateway_client_ends_seconds" in a.ask("INFO", "tls"), 5, "INFO to tell")
+    becomes(served, connections=0)
+    served.certs.client("brief", "--days", "2")
+    with served.raw("brief") as b:
+        def told():
+            found = re.search(rb"gateway_client_ends_seconds:(\d+)", b.ask("INFO", "tls"))
+            return found and int(found.group(1)) <= 2 * 86400
+        wait_until(told, 5, "the one who is there to be told alone")
+
+
 def test_info_says_the_same(served, certs):
     certs.client("elapsed", "--not-before", "2020-01-01", "--not-after", "2020-02-01")
     knock(served, context=served.context("elapsed"))
