@@ -17,14 +17,31 @@ struct reload_offer {
     bool forced;
 };
 
+/* A swap under way: it is done when no worker starts a handshake under the former set any more. */
+struct swap {
+    struct tls_context *fresh;
+    size_t left; /* workers that have not got it yet */
+};
+
+static void on_swapped(void *arg)
+{
+    struct swap *s = arg;
+    if (--s->left == 0) {
+        tls_context_log(s->fresh, "reloaded");
+        tls_context_unref(s->fresh);
+        free(s);
+    }
+}
+
 static void swap(struct reload *r, struct tls_context *fresh)
 {
-    for (size_t i = 0; i < r->worker_count; i++) {
-        worker_swap(r->workers[i], fresh);
-    }
+    struct swap *s = mem_alloc(sizeof(*s));
+    *s = (struct swap){ .fresh = tls_context_ref(fresh), .left = r->worker_count };
     tls_context_unref(r->current);
     r->current = tls_context_ref(fresh);
-    tls_context_log(fresh, "reloaded");
+    for (size_t i = 0; i < r->worker_count; i++) {
+        worker_swap(r->workers[i], fresh, on_swapped, s);
+    }
 }
 
 static bool may_cut(const struct reload_offer *o, const struct eviction *found)

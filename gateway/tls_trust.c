@@ -366,7 +366,7 @@ static bool dates_refuse(X509 *cert, X509 *leaf, int64_t now, struct refusal *wh
                     pem_time_text(from, when));
         return true;
     }
-    if (now > until) {
+    if (now >= until) { /* as the library has it */
         char ago[32];
         refusal_set(why, REFUSAL_EXPIRED, "%sexpired %s ago on %s", w.text,
                     age_text(now - until, ago), pem_time_text(until, when));
@@ -383,6 +383,9 @@ static void explain(X509_STORE_CTX *ctx, X509 *leaf, int64_t now, struct refusal
     if ((error == X509_V_ERR_CERT_HAS_EXPIRED || error == X509_V_ERR_CERT_NOT_YET_VALID) &&
         dates_refuse(at == NULL ? leaf : at, leaf, now, why)) {
         return;
+    }
+    if (X509_STORE_CTX_get_error_depth(ctx) >= MAX_DEPTH) {
+        error = X509_V_ERR_CERT_CHAIN_TOO_LONG; /* it stopped to look for issuers */
     }
     for (size_t i = 0; i < ARRAY_SIZE(verdicts); i++) {
         if (verdicts[i].error == error) {

@@ -425,6 +425,8 @@ void worker_call(struct worker *w, struct worker_call *c)
 struct swap {
     struct worker_call call;
     struct tls_context *context;
+    void (*done)(void *arg);
+    void *arg;
 };
 
 static void run_swap(struct worker *w, struct worker_call *c)
@@ -441,14 +443,17 @@ static void done_swap(struct worker_call *c)
 {
     struct swap *s = container_of(c, struct swap, call);
     tls_context_unref(s->context);
+    s->done(s->arg);
     free(s);
 }
 
-void worker_swap(struct worker *w, struct tls_context *context)
+void worker_swap(struct worker *w, struct tls_context *context, void (*done)(void *arg), void *arg)
 {
     struct swap *s = mem_alloc(sizeof(*s));
     *s = (struct swap){ .call = { .run = run_swap, .done = done_swap },
-                        .context = tls_context_ref(context) };
+                        .context = tls_context_ref(context),
+                        .done = done,
+                        .arg = arg };
     worker_call(w, &s->call);
 }
 

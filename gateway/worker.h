@@ -59,8 +59,8 @@ struct worker_call {
 /* worker_call has the call run by the worker. From the main thread; calls run in order. */
 void worker_call(struct worker *w, struct worker_call *c);
 
-/* worker_swap hands a new TLS context over (a reference is taken). */
-void worker_swap(struct worker *w, struct tls_context *context);
+/* worker_swap hands a new TLS context over (a reference is taken); `done` as for calls. */
+void worker_swap(struct worker *w, struct tls_context *context, void (*done)(void *arg), void *arg);
 
 /* worker_listen accepts on these sockets, too (taken over). */
 void worker_listen(struct worker *w, const int *fds, size_t count);

@@ -10,7 +10,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void load(const struct material *m)
+static void load(const struct gateway_options *o, const struct material *m)
 {
     struct tls_pair pair;
     struct tls_trust *trust;
@@ -18,7 +18,7 @@ static void load(const struct material *m)
     if (tls_pair_load(m, 0, &pair, &why) == ERR_OK) {
         tls_pair_release(&pair);
     }
-    if (tls_trust_load(m, &trust, &why) == ERR_OK) {
+    if (tls_trust_load(o, m, &trust, &why) == ERR_OK) {
         tls_trust_free(trust);
     }
 }
@@ -48,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     log_setup("fuzz", LOG_ERROR, LOG_TEXT);
     if (material_decode(&o, (struct slice){ data, size }, &m) == ERR_OK) {
         must_come_back(&o, m);
-        load(m);
+        load(&o, m);
         material_free(m);
     }
     return 0;

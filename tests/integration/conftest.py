@@ -48,13 +48,13 @@ def certs(stage):
 
 @pytest.fixture
 def new_stack(stage, pg, certs):
-    """new_stack(...) starts a core and a gateway for this test alone; arguments as Stack's. begin=False leaves that out."""
+    """new_stack(...) starts a core and a gateway for this test alone; arguments as Stack's."""
     started = []
 
-    def start(postgres=None, begin=True, **options):
+    def start(postgres=None, **options):
         stack = support.Stack(stage.folder("stack"), postgres or pg, options.pop("certs", certs), **options)
         started.append(stack)
-        return stack.start() if begin else stack
+        return stack.start()
 
     yield start
     failures = []

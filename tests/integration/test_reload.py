@@ -21,7 +21,7 @@ from support.endpoint import HOST, Endpoint
 from support.resp import Closed, Raw
 from support.stack import GATEWAY_USER, SANITIZED, Gateway, am_root, ensure_user, own, program, wait_until
 
-RELOADS = int(os.environ.get("COFRE_RELOADS", "60"))
+RELOADS = int(os.environ.get("COFRE_RELOADS", "100"))
 NOTICED = 5       # seconds for a change to count; well under one when nothing else runs
 REFUSED = 15      # the gateway's patience with a bad set is two
 
@@ -403,11 +403,11 @@ def test_files_that_the_gateway_may_not_read_again(new_gate, pairs):
 # --keylog: it opens all traffic to whoever reads it.
 
 def start_with_keylog(gate, path):
-    """start_with_keylog returns None once the gateway is ready, else its exit code and what it said."""
+    """start_with_keylog returns nothing once the gateway is ready, else its exit code and what it said."""
     gate.gateway.argv += ["--keylog", str(path)]
     gate.gateway.start(wait=False)
     wait_until(lambda: not gate.gateway.running or gate.count(r"\bready\b"), 10, "it to start or end")
-    return None if gate.gateway.running else (gate.gateway.popen.returncode, gate.gateway.since_start())
+    return () if gate.gateway.running else (gate.gateway.popen.returncode, gate.gateway.since_start())
 
 
 def has_option(name):
@@ -434,7 +434,9 @@ def test_keylog_refuses_what_is_not_its_own(new_gate, what, said):
         if not am_root():
             pytest.skip("giving a file away takes root")
         os.chown(path, 0, 0)
-    code, text = start_with_keylog(gate, path)
+    ended = start_with_keylog(gate, path)
+    assert ended, "it started"
+    code, text = ended
     assert code == 2 and re.search(f"--keylog {path}: .*({said})", text), text
 
 
@@ -446,7 +448,7 @@ def test_keylog_is_loud_and_goes_on_over_a_reload(new_gate, pairs):
     path = gate.secrets / "keylog"
     if am_root():
         gate.gateway.user = None
-    assert start_with_keylog(gate, path) is None
+    assert start_with_keylog(gate, path) == ()
     assert gate.count(f"writing TLS secrets: whoever reads this file reads all traffic.*{path}") == 1
     assert path.stat().st_mode & 0o777 == 0o600
     gate.served()
@@ -520,7 +522,7 @@ class Load:
 
 
 class Victim:
-    """A client that loses its trust and gets it back: its live session ends within a second of the reload."""
+    """A client that loses its trust and gets it back: its live session ends within a second of the file's change."""
 
     closes = []  # how long each took
 
@@ -536,13 +538,12 @@ class Victim:
             self.raw = Raw(self.gate.tls(context=self.context))
             assert self.raw.ask("PING") == "PONG"
 
-    def must_be_out(self, evicts):
+    def must_be_out(self, evicts, since):
         if evicts:  # live sessions are looked at again: what --max-evict guards
-            start = time.monotonic()
             self.raw.sock.settimeout(2)
             with pytest.raises((Closed, ConnectionError, ssl.SSLError)):
                 self.raw.read()
-            Victim.closes.append(time.monotonic() - start)
+            Victim.closes.append(time.monotonic() - since)
             assert Victim.closes[-1] < 1, f"a session without trust lived on for {Victim.closes[-1]:.2f} s"
         self.raw.close()
         self.raw = None
@@ -578,13 +579,13 @@ def test_reloads_under_load(new_gate, shared, certs, pairs, other, stage):
     finished()
     for n in range(RELOADS):
         step, turn = n % 3, n // 3
+        begun = time.monotonic()
         if step == 0:
             gate.gateway.install(pairs[turn % 2])
         elif step == 1:
             put(bundles[turn % 2], "ca.crt")
         else:
             put(crls[turn % len(crls)], "list.crl")
-        begun = time.monotonic()
         if n % 2:
             gate.hup()
         wait_until(lambda: finished() > n, NOTICED, f"reload {n}", 0.002)
@@ -594,9 +595,9 @@ def test_reloads_under_load(new_gate, shared, certs, pairs, other, stage):
         elif step == 1 and turn % 2 == 0:
             guest.come()
         elif step == 1:
-            guest.must_be_out(evicts)
+            guest.must_be_out(evicts, begun)
         else:
-            victims[turn % len(crls)].must_be_out(evicts)
+            victims[turn % len(crls)].must_be_out(evicts, begun)
             victims[(turn - 1) % len(crls)].come()
         load.check()
         if n == RELOADS // 5:
@@ -608,4 +609,5 @@ def test_reloads_under_load(new_gate, shared, certs, pairs, other, stage):
           f"{len(Victim.closes)} live sessions cut off, the slowest after {max(Victim.closes, default=0) * 1000:.0f} ms")
     assert done == RELOADS and gate.errors() == 0
     assert (shared.core.pid, gate.gateway.pid) == (core, pid) and shared.core.running
-    assert SANITIZED or grown < 4e6, f"{RELOADS} reloads left {grown} bytes behind"
+    # A context that is never freed is 13 KB; what is measured is within 30 KB, after 1,000 reloads, too.
+    assert SANITIZED or grown < 400e3, f"{RELOADS} reloads left {grown} bytes behind"

@@ -11,7 +11,8 @@ import pytest
 
 from support.certificates import Certificates, Pair, openssl, revocation_list
 from support.resp import Closed, Raw
-from support.stack import SANITIZED, wait_until
+from support.endpoint import Endpoint
+from support.stack import SANITIZED, Core, Gateway, wait_until
 
 TLS12, TLS13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 VERSIONS = pytest.mark.parametrize("version", [TLS12, TLS13], ids=["TLS 1.2", "TLS 1.3"])
@@ -116,18 +117,48 @@ def leaver(certs):
     return name
 
 
-@pytest.fixture
-def trusting(new_stack, two_cas):
-    """trusting(cas, crls, pins, *options) starts a stack of two workers that trusts so."""
-    def start(cas=None, crls=None, pins=(), options=()):
-        stack = new_stack(certs=two_cas[0], gateway_options=["--workers", "2", *options], begin=False)
-        put(stack, "ca.crt", *cas or [two_cas[0].ca])
+@pytest.fixture(scope="module")
+def core(stage, pg):
+    """One core for the gateways of all these tests."""
+    core = Core(stage.folder("trust"), pg.conninfo(pg.create_database()))
+    stage.on_exit(core.stop)
+    core.create_schema()
+    return core.start()
+
+
+class Door(Endpoint):
+    """A gateway of two workers, and what it trusts: CAs, lists (one file for each list of parts), pins."""
+
+    def __init__(self, folder, core, certs, cas, crls, pins=(), options=()):
+        self.gateway = Gateway(folder, core.socket, certs, "--workers", "2", *options)
+        super().__init__(self.gateway.port, certs)
+        put(self, "ca.crt", *cas)
         if pins:
-            stack.gateway.argv += ["--client-pin", str(put(stack, "pins.crt", *pins))]
-        for n, parts in enumerate(crls if crls is not None else [[two_cas[0].directory / "ca.crl"]]):
-            stack.gateway.argv += ["--crl", str(put(stack, f"{n}.crl", *parts))]
-        return stack.start()
-    return start
+            self.gateway.argv += ["--client-pin", str(put(self, "pins.crt", *pins))]
+        for n, parts in enumerate(crls):
+            self.gateway.argv += ["--crl", str(put(self, f"{n}.crl", *parts))]
+        self.gateway.start()
+        wait_until(self.alive, 15, "the gateway to serve")
+
+    def stop(self):
+        self.gateway.stop()
+        assert b"Sanitizer" not in self.gateway.text(), self.gateway.log
+
+
+@pytest.fixture
+def trusting(stage, core, two_cas):
+    """trusting(cas, crls, pins, options) starts a Door, by default with our CA and its list."""
+    started = []
+
+    def start(cas=None, crls=None, **more):
+        ours = two_cas[0]
+        door = Door(stage.folder("door"), core, ours, cas or [ours.ca], crls or [[ours.directory / "ca.crl"]], **more)
+        started.append(door)
+        return door
+
+    yield start
+    for door in started:
+        door.stop()
 
 
 def revoke(certs, name, issuer="ca"):
@@ -155,7 +186,7 @@ def test_who_is_not_trusted_any_more_is_closed(trusting, two_cas, what):
         revoke(theirs, "middle", "root")
         (theirs.directory / "root.crl").rename(bad_middle)
         (theirs.directory / "root.crl").write_bytes(good)
-    stack = trusting([ours.ca, theirs.ca, root], [crls], [ours.pair("pinned").cert])
+    stack = trusting([ours.ca, theirs.ca, root], [crls], pins=[ours.pair("pinned").cert])
     loser, alert, reason = CHANGES[what]
     pairs = {"alice": ours.client("alice"), "bob": ours.pair(bob), "pinned": ours.pair("pinned"),
              "stranger": theirs.client("stranger"), "deep": theirs.pair("deep")}
@@ -264,18 +295,26 @@ def expires(pair):
     return ssl.cert_time_to_seconds(text)
 
 
+def short_lived(ours, theirs, seconds):
+    """Two clients by name: the certificate of one ends so soon, the issuer's of the other. With that time, and the reason."""
+    end = f"+{seconds} seconds"
+    theirs.run("ca", "fleeting", "--issuer", "root", "--not-after", end, "--force")
+    theirs.run("client", "below", "--issuer", "fleeting", "--force")
+    ours.run("client", "short", "--not-after", end, "--force")
+    return {"below": (theirs.pair("below"), expires(theirs.pair("fleeting")), "its issuer's certificate expired on"),
+            "short": (ours.pair("short"), expires(ours.pair("short")), "it expired on")}
+
+
 def test_sessions_end_with_the_first_certificate_of_their_chain(trusting, two_cas):
     ours, theirs = two_cas
     stack = trusting([ours.ca, theirs.pair("root").cert])
-    ours.run("client", "short", "--not-after", "+3 seconds")
-    theirs.run("ca", "fleeting", "--issuer", "root", "--not-after", "+3 seconds")
-    theirs.run("client", "below", "--issuer", "fleeting")
-    cases = {"short": (ours.pair("short"), expires(ours.pair("short")), "it expired on"),
-             "below": (theirs.pair("below"), expires(theirs.pair("fleeting")), "its issuer's certificate expired on")}
-    held = {name: Held(stack, pair, 3) for name, (pair, _, _) in cases.items()}
+    for seconds in (3, 10, 30):  # as quick as this machine is
+        cases, held = short_lived(ours, theirs, seconds), {}
+        if all(come_in(stack, pair) == "PONG" for pair, _, _ in cases.values()):
+            held = {name: Held(stack, pair, 3) for name, (pair, _, _) in cases.items()}
+            break
     alice = Held(stack, ours.client("alice"), 1)
     for name, (pair, end, why) in cases.items():
-        assert held[name].live() or time.time() > end
         assert held[name].ends() == {EXPIRED}
         assert 1 <= time.time() - end < 1 + IN_TIME, f"{name}: {time.time() - end:.2f} s after"
         assert len(lines(stack, rf'session closed: [^\n]*reason="{why}')) == 3
@@ -403,9 +442,12 @@ def test_every_serial_of_every_list_counts(trusting, two_cas):
 def test_a_list_that_runs_out(trusting, two_cas, policy):
     ours, theirs = two_cas
     alice, stranger = ours.client("alice"), theirs.client("stranger")
-    end = time.time() + 3
-    stack = trusting([ours.ca, theirs.ca], [[revocation_list(ours, "short.crl", 3), theirs.directory / "ca.crl"]],
+    stack = trusting([ours.ca, theirs.ca], [[ours.directory / "ca.crl", theirs.directory / "ca.crl"]],
                      options=["--crl-expired", policy])
+    end = time.time() + 3
+    put(stack, "0.crl", revocation_list(ours, "short.crl", 3), theirs.directory / "ca.crl")
+    reload(stack)
+    stack.gateway.logged("reloaded")
     context = context_of(stack, alice)
     ticket = resume(stack, context, None)[1]
     held = Held(stack, alice, 4)
@@ -424,7 +466,7 @@ def test_a_list_that_runs_out(trusting, two_cas, policy):
     assert held.live(), "a list that runs out closes nobody"
     put(stack, "0.crl", revocation_list(ours, "long.crl", 600), theirs.directory / "ca.crl")
     reload(stack)
-    stack.gateway.logged("reloaded")
+    wait_until(lambda: len(lines(stack, r"\breloaded\b")) == 2, 5, "the new list")
     assert come_in(stack, alice) == "PONG" and held.live()
     wait_until(lambda: figures(stack)["crls_expired"] == 0, 5, "the figure")
 
@@ -523,14 +565,12 @@ def denied(stage, request):
 
 
 @pytest.fixture(scope="module")
-def refusing(stage, pg, denied):
-    from support.stack import Stack
+def refusing(stage, core, denied):
     ours, _ = denied
-    stack = Stack(stage.folder("refusing"), pg, ours)
-    stage.on_exit(stack.stop)
-    put(stack, "ca.crt", ours.ca, ours.pair("root").cert)
-    stack.gateway.argv += ["--crl", str(put(stack, "all.crl", ours.directory / "ca.crl", ours.directory / "root.crl"))]
-    return stack.start()
+    door = Door(stage.folder("refusing"), core, ours, [ours.ca, ours.pair("root").cert],
+                [[ours.directory / "ca.crl", ours.directory / "root.crl"]])
+    yield door
+    door.stop()
 
 
 @VERSIONS

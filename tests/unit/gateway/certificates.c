@@ -72,10 +72,10 @@ static X509_EXTENSION *unknown_extension(const char *oid)
     return e;
 }
 
-static void add_extension(X509 *cert, int nid, const char *value)
+static void add_extension(X509 *cert, X509 *issuer, int nid, const char *value)
 {
     X509V3_CTX ctx;
-    X509V3_set_ctx(&ctx, cert, cert, NULL, NULL, 0);
+    X509V3_set_ctx(&ctx, issuer == NULL ? cert : issuer, cert, NULL, NULL, 0);
     X509_EXTENSION *e = X509V3_EXT_nconf_nid(NULL, &ctx, nid, value);
     must(e != NULL && X509_add_ext(cert, e, -1));
     X509_EXTENSION_free(e);
@@ -108,8 +108,14 @@ X509 *make_certificate(const struct wish *w, EVP_PKEY *key)
         X509_set_issuer_name(cert, w->issuer == NULL ? subject : X509_get_subject_name(w->issuer)));
     must(X509_set_pubkey(cert, key));
     if (w->ca || w->constraints != NULL) {
-        add_extension(cert, NID_basic_constraints,
+        add_extension(cert, w->issuer, NID_basic_constraints,
                       w->constraints != NULL ? w->constraints : "critical,CA:TRUE");
+    }
+    if (w->key_ids) {
+        add_extension(cert, w->issuer, NID_subject_key_identifier, "hash");
+    }
+    if (w->key_ids && w->issuer != NULL) {
+        add_extension(cert, w->issuer, NID_authority_key_identifier, "keyid:always");
     }
     if (w->dns != NULL) {
         add_dns(cert, w->dns, w->dns_len);
@@ -120,10 +126,10 @@ X509 *make_certificate(const struct wish *w, EVP_PKEY *key)
         X509_EXTENSION_free(e);
     }
     if (w->san != NULL) {
-        add_extension(cert, NID_subject_alt_name, w->san);
+        add_extension(cert, w->issuer, NID_subject_alt_name, w->san);
     }
     if (w->usage != NULL) {
-        add_extension(cert, NID_ext_key_usage, w->usage);
+        add_extension(cert, w->issuer, NID_ext_key_usage, w->usage);
     }
     must(X509_sign(cert, w->issuer_key == NULL ? key : w->issuer_key, EVP_sha256()));
     return cert;
@@ -163,7 +169,8 @@ static void add_crl_extensions(X509_CRL *crl, const struct crl_wish *w)
 {
     if (w->delta) {
         ASN1_INTEGER *base = ASN1_INTEGER_new();
-        must(ASN1_INTEGER_set(base, 1) && X509_CRL_add1_ext_i2d(crl, NID_delta_crl, base, 1, 0));
+        must(ASN1_INTEGER_set(base, 1) && X509_CRL_add1_ext_i2d(crl, NID_delta_crl, base, 1, 0) &&
+             X509_CRL_add1_ext_i2d(crl, NID_crl_number, base, 0, 0));
         ASN1_INTEGER_free(base);
     }
     if (w->indirect || w->attributes || w->users) {

@@ -17,6 +17,7 @@ struct wish {
     const char *constraints; /* basicConstraints; NULL: as `ca` says */
     const char *unknown;     /* an OID: a critical extension of that kind */
     int ca;                  /* basicConstraints CA:TRUE */
+    int key_ids;             /* subject and authority key identifiers */
     int type;                /* of the names' strings, MBSTRING_*; 0: UTF-8 */
     int64_t from, until;     /* seconds from now */
     const char *until_text;  /* instead of until: "99991231235959Z" */
