@@ -22,7 +22,7 @@ enum {
     SPARE_FILES = 128, /* besides the clients' sockets */
     READY_POLL_MS = 5,
     READY_WAIT_MS = 500,     /* for the links, so that who waits for "ready" is served at once */
-    TAKEOVER_WAIT_MS = 5000, /* for the links, if there is an old gateway that can go on */
+    TAKEOVER_WAIT_MS = 3000, /* for the links, if there is an old gateway that can go on */
     RELOAD_POLL_MS = 20,
     RELOAD_WAIT_MS = SOURCE_PATIENCE_MS + 500, /* by then it has been refused */
 };
