@@ -174,7 +174,9 @@ static size_t run_length(const struct lines *l, size_t at)
 static size_t lines_sort(struct lines *l)
 {
     size_t distinct = 0;
-    qsort(l->all, l->count, sizeof(l->all[0]), compare_lines);
+    if (l->count > 0) {
+        qsort(l->all, l->count, sizeof(l->all[0]), compare_lines);
+    }
     for (size_t at = 0; at < l->count; at += run_length(l, at)) {
         distinct++;
     }

@@ -259,8 +259,17 @@ static void release(struct gateway *g)
     service_release(&g->service);
 }
 
+/* Whoever asks us once more to stop, while we are about to, shall not see us killed by it. */
+static void block_signals(void)
+{
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, NULL);
+}
+
 static void finish(struct gateway *g)
 {
+    block_signals();
     reload_close(&g->reload);
     for (size_t i = 0; i < g->reload.worker_count; i++) {
         worker_join(g->reload.workers[i]);

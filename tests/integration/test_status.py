@@ -2,6 +2,7 @@
 the dry run, which asks it whom staged files would cut off."""
 import contextlib
 import copy
+import functools
 import hashlib
 import json
 import os
@@ -67,12 +68,17 @@ def becomes(stack, **expected):
 
 
 @pytest.fixture(scope="module")
-def module_stack(stage, pg, certs):
+def module_stack(stage, pg, certs, database):
     """One stack with a status socket and two workers for the tests that only look, or compare before and after."""
-    stack = support.Stack(stage.folder("status"), pg, certs, status=True,
+    stack = support.Stack(stage.folder("status"), pg, certs, database, status=True,
                           gateway_options=("--workers", "2", "--handshake-timeout", "0.5"))
     stage.on_exit(stack.stop)
     return stack.start()
+
+
+@pytest.fixture
+def new_stack(new_stack, database):
+    return functools.partial(new_stack, database=database, status=True)
 
 
 @pytest.fixture
@@ -303,7 +309,7 @@ def test_info_says_the_same(served, certs):
 
 def test_reload_and_eviction(new_stack, stage):
     own = Certificates(stage.folder("own") / "certs")
-    stack = new_stack(status=True, certs=own)
+    stack = new_stack(certs=own)
     other = Certificates(stage.folder("other") / "certs")
     ca = stack.gateway.secrets / "ca.crt"
     stack.gateway.put(own.ca.read_bytes() + other.ca.read_bytes(), "ca.crt")
@@ -408,7 +414,7 @@ def test_only_its_user_may_ask(served):
 
 
 def test_stale_live_and_foreign_files(new_stack, stage):
-    stack = new_stack(status=True)
+    stack = new_stack()
     path = stack.gateway.status_socket
     stack.gateway.kill()
     assert path.exists()
@@ -458,7 +464,7 @@ def dry_run(stack, **staged):
 
 
 def test_dry_run(new_stack, stage, certs):
-    stack = new_stack(status=True)
+    stack = new_stack()
     other = Certificates(stage.folder("dry") / "certs")
     put = stack.gateway.put
     none = put(other.ca.read_bytes(), "staged-none.crt")

@@ -3,6 +3,7 @@ a connection, or asked for one, is refused or reset."""
 import contextlib
 import ctypes
 import errno
+import functools
 import json
 import os
 import signal
@@ -71,6 +72,11 @@ class Knockers:
         self.stop = True
         for t in self.threads:
             t.join(30)
+
+
+@pytest.fixture
+def new_stack(new_stack, database):
+    return functools.partial(new_stack, database=database)
 
 
 @pytest.fixture
@@ -279,7 +285,8 @@ def test_replies_under_way_are_delivered_when_it_stops(stack):
             assert stack.gateway.running
         finally:
             stack.core.signal(signal.SIGCONT)
-        assert [busy.read() for _ in range(50)] == list(range(1, 51))
+        first = busy.read()
+        assert [busy.read() for _ in range(49)] == list(range(first + 1, first + 50))
         assert busy.at_end()
     assert stack.gateway.stop() == 0
 
