@@ -123,6 +123,7 @@ enum err options_parse(struct gateway_options *out, int argc, char **argv)
         .drain_timeout_ms = 10000,
         .max_request = 64 * 1024 * 1024,
         .max_evict = 100,
+        .send_ca_names = SWITCH_OFF,
         .log_level = LOG_INFO,
         .log_format = LOG_TEXT,
     };
@@ -146,6 +147,8 @@ enum err options_parse(struct gateway_options *out, int argc, char **argv)
         { "max-evict", 0, OPTION_INT, &out->max_evict, 0, 100, NULL, "PERCENT",
           "refuse a reload that would cut more of the live sessions; SIGUSR1 forces it (100)",
           NULL },
+        { "send-ca-names", 0, OPTION_CHOICE, &out->send_ca_names, 0, 0, switches, "on|off",
+          "tell clients whose certificates are let in, for those that choose by it", NULL },
         { "identity", 0, OPTION_TEXT, &out->identity, 0, 0, NULL, "ORDER",
           "which of a certificate's names is its identity", NULL },
         { "workers", 0, OPTION_INT, &out->workers, 0, 256, NULL, "N",

@@ -42,6 +42,7 @@ struct gateway_options {
     int64_t max_evict; /* percent of the live sessions that a reload may cut */
     int crl_expired;   /* enum crl_expired */
     int watch;         /* enum option_switch */
+    int send_ca_names; /* enum option_switch */
     bool check;
     bool takeover;
     int log_level;

@@ -16,7 +16,8 @@
 
 #include "base/log.h"
 #include "keylog.h"
-#include "tls_pair.h"
+#include "tls_ca_names.h"
+#include "tls_choice.h"
 
 enum { MAX_HANDSHAKE_MESSAGE = 16 * 1024 };
 
@@ -27,6 +28,7 @@ struct tls_context {
     SSL_CTX *ssl;
     struct tls_pair *pairs;
     size_t pair_count;
+    struct tls_choice *choice; /* among the pairs */
     struct tls_trust *trust;
     uint64_t generation;
     struct tls_file *files;
@@ -67,7 +69,9 @@ static struct tls_context *context_of(const SSL *ssl)
 static enum ssl_select_cert_result_t select_pair(const SSL_CLIENT_HELLO *hello)
 {
     const struct tls_context *c = context_of(hello->ssl);
-    const struct tls_pair *p = tls_pair_choose(c->pairs, c->pair_count, hello);
+    const char *name = SSL_get_servername(hello->ssl, TLSEXT_NAMETYPE_host_name);
+    const struct tls_pair *p =
+        tls_choice_find(c->choice, slice_of(name == NULL ? "" : name), hello);
     if (p == &c->pairs[0]) {
         return ssl_select_cert_success; /* the SSL_CTX has it */
     }
@@ -124,6 +128,7 @@ static bool set_protocol(SSL_CTX *ssl)
            SSL_CTX_set1_curves_list(ssl, groups) == 1 &&
            SSL_CTX_set_verify_algorithm_prefs(ssl, verify_schemes, ARRAY_SIZE(verify_schemes)) ==
                1 &&
+           tls_choice_install(ssl) == ERR_OK &&
            SSL_CTX_set_session_id_context(ssl, session_context, sizeof(session_context)) == 1;
 }
 
@@ -156,6 +161,7 @@ static enum err build_ssl(struct tls_context *c, const struct tls_context *previ
                               c->options->cert.items[0]);
     }
     if (c->pair_count > 1) {
+        c->choice = tls_choice_new(c->pairs, c->pair_count);
         SSL_CTX_set_select_certificate_cb(c->ssl, select_pair);
     }
     tls_context_install(c->ssl);
@@ -212,6 +218,9 @@ enum err tls_context_load(const struct gateway_options *options, const struct ma
     if (err == ERR_OK) {
         err = build_ssl(c, previous, why);
     }
+    if (err == ERR_OK && options->send_ca_names == SWITCH_ON) {
+        err = tls_ca_names_set(c->ssl, material, why);
+    }
     if (err != ERR_OK) {
         tls_context_unref(c);
         return err;
@@ -235,6 +244,7 @@ void tls_context_unref(struct tls_context *c)
     if (c == NULL || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 1) {
         return;
     }
+    tls_choice_free(c->choice);
     for (size_t i = 0; i < c->pair_count; i++) {
         tls_pair_release(&c->pairs[i]);
     }

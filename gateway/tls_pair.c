@@ -1,13 +1,11 @@
 /*
- * tls_pair: our own certificates. Loading with every check that can be made before a client sees
- * the certificate, and the choice by the ClientHello's signature_algorithms (RFC 8446 §4.2.3).
+ * tls_pair: our own certificates, loaded with every check that can be made before a client sees them.
  */
 #include "tls_pair.h"
 
 #include <string.h>
 #include <time.h>
 
-#include <openssl/bytestring.h>
 #include <openssl/err.h>
 #include <openssl/mem.h>
 
@@ -148,59 +146,4 @@ void tls_pair_release(struct tls_pair *p)
     }
     EVP_PKEY_free(p->key);
     *p = (struct tls_pair){ .chain_len = 0 };
-}
-
-/* Whether a signature scheme of the client fits a kind of key. */
-static bool fits(uint16_t scheme, int key_kind)
-{
-    switch (scheme) {
-    case SSL_SIGN_ED25519:
-        return key_kind == EVP_PKEY_ED25519;
-    case SSL_SIGN_ECDSA_SECP256R1_SHA256:
-    case SSL_SIGN_ECDSA_SECP384R1_SHA384:
-    case SSL_SIGN_ECDSA_SECP521R1_SHA512:
-        return key_kind == EVP_PKEY_EC;
-    case SSL_SIGN_RSA_PSS_RSAE_SHA256:
-    case SSL_SIGN_RSA_PSS_RSAE_SHA384:
-    case SSL_SIGN_RSA_PSS_RSAE_SHA512:
-    case SSL_SIGN_RSA_PKCS1_SHA256:
-    case SSL_SIGN_RSA_PKCS1_SHA384:
-    case SSL_SIGN_RSA_PKCS1_SHA512:
-        return key_kind == EVP_PKEY_RSA;
-    default:
-        return false;
-    }
-}
-
-static bool can_verify(CBS schemes, const struct tls_pair *p)
-{
-    uint16_t scheme;
-    while (CBS_get_u16(&schemes, &scheme)) {
-        if (fits(scheme, EVP_PKEY_id(p->key))) {
-            return true;
-        }
-    }
-    return false;
-}
-
-const struct tls_pair *tls_pair_choose(const struct tls_pair *pairs, size_t count,
-                                       const SSL_CLIENT_HELLO *hello)
-{
-    enum { SIGNATURE_ALGORITHMS = 13 };
-    const uint8_t *data;
-    size_t len;
-    CBS body, schemes;
-    if (!SSL_early_callback_ctx_extension_get(hello, SIGNATURE_ALGORITHMS, &data, &len)) {
-        return &pairs[0];
-    }
-    CBS_init(&body, data, len);
-    if (!CBS_get_u16_length_prefixed(&body, &schemes)) {
-        return &pairs[0];
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (can_verify(schemes, &pairs[i])) {
-            return &pairs[i];
-        }
-    }
-    return &pairs[0];
 }

@@ -1,6 +1,5 @@
 /*
- * tls_pair: a certificate chain and its private key, checked to fit, and the choice among several by
- * what a client can verify.
+ * tls_pair: a certificate chain and its private key, checked to fit.
  */
 #ifndef COFRE_GATEWAY_TLS_PAIR_H
 #define COFRE_GATEWAY_TLS_PAIR_H
@@ -28,9 +27,5 @@ struct tls_pair {
 MUST_CHECK enum err tls_pair_load(const struct material *m, size_t i, struct tls_pair *out,
                                   struct load_error *why);
 void tls_pair_release(struct tls_pair *p);
-
-/* tls_pair_choose returns the first pair that the ClientHello's algorithms can verify, else pairs[0]. */
-const struct tls_pair *tls_pair_choose(const struct tls_pair *pairs, size_t count,
-                                       const SSL_CLIENT_HELLO *hello);
 
 #endif

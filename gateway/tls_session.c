@@ -327,10 +327,35 @@ static void send_ticket(struct tls_engine *e, struct tls_session *s)
     }
 }
 
+/*
+ * OpenSSL's clients refuse our certificate by an alert in the clear, in TLS 1.3 too, where it is no
+ * record that can be opened. It is what the log shall say; it proves nothing, and nothing rests on it.
+ */
+static void tell_plain_alert(struct slice fed)
+{
+    static const uint8_t change_cipher_spec[] = { 20, 3, 3, 0, 1, 1 }; /* RFC 8446 §D.4 */
+    static const uint8_t fatal_alert[] = { 21, 3, 3, 0, 2, 2 };
+    enum { PLAIN_ALERT = sizeof(fatal_alert) + 1 };
+    struct slice prefix = { change_cipher_spec, sizeof(change_cipher_spec) };
+    if (slice_starts_with(fed, prefix)) {
+        fed = (struct slice){ fed.p + prefix.len, fed.len - prefix.len };
+    }
+    prefix = (struct slice){ fatal_alert, sizeof(fatal_alert) };
+    if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_BAD_PACKET_LENGTH && fed.len >= PLAIN_ALERT &&
+        slice_starts_with(fed, prefix)) {
+        ERR_clear_error();
+        ERR_put_error(ERR_LIB_SSL, 0, SSL_AD_REASON_OFFSET + fed.p[prefix.len], __FILE__, __LINE__);
+    }
+}
+
 enum tls_status tls_session_handshake(struct tls_engine *e, struct tls_session *s)
 {
+    struct slice fed = e->in;
     enter(e, s);
     enum tls_status status = status_of(s, SSL_do_handshake(s->ssl));
+    if (status == TLS_FAILED) {
+        tell_plain_alert(fed);
+    }
     if (status != TLS_DONE) {
         return status;
     }
@@ -410,6 +435,12 @@ static const struct {
     { SSL_R_HTTPS_PROXY_REQUEST, REFUSAL_NOT_TLS, "an HTTP proxy request, not TLS" },
     { SSL_R_UNEXPECTED_RECORD, REFUSAL_PROTOCOL, "an unexpected record" },
     { SSL_R_EXCESSIVE_MESSAGE_SIZE, REFUSAL_PROTOCOL, "a handshake message over 16 KiB" },
+    { SSL_R_CANNOT_PARSE_LEAF_CERT, REFUSAL_BROKEN, "its certificate cannot be read" },
+    { SSL_R_CERT_LENGTH_MISMATCH, REFUSAL_BROKEN, "its certificates cannot be told apart" },
+    { SSL_R_NO_RENEGOTIATION, REFUSAL_PROTOCOL, "it wants to renegotiate; nobody may" },
+    { SSL_R_TOO_MANY_KEY_UPDATES, REFUSAL_PROTOCOL, "a flood of KeyUpdates" },
+    { SSL_R_TOO_MANY_EMPTY_FRAGMENTS, REFUSAL_PROTOCOL, "a flood of empty records" },
+    { SSL_R_TOO_MANY_WARNING_ALERTS, REFUSAL_PROTOCOL, "a flood of warning alerts" },
     { SSL_R_BAD_SIGNATURE, REFUSAL_NO_KEY,
       "it does not hold the certificate's key: wrong signature" },
     { SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC, REFUSAL_PROTOCOL,
@@ -424,6 +455,7 @@ static const struct {
       "the client does not accept our certificate" },
     { SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE, REFUSAL_BY_CLIENT,
       "the client found no common settings" },
+    { SSL_R_SSLV3_ALERT_CLOSE_NOTIFY, REFUSAL_BY_CLIENT, "the client closed the connection" },
 };
 
 static struct tls_failure library_failure(void)

@@ -2,7 +2,7 @@
 # Gets everything that Cofre is built from: Debian packages, and BoringSSL built for speed.
 #
 #   third_party/install.sh            what the programs need
-#   third_party/install.sh --tests    and what the tests and checks need
+#   third_party/install.sh --tests    and what the tests and checks need, bssl among it
 #   third_party/install.sh --tool     also builds BoringSSL's own command, bssl
 #
 # Packages are installed as root, or with sudo, and only those that are missing. BoringSSL is fetched by apt as
@@ -26,7 +26,8 @@ readonly boringssl=$out/boringssl
 readonly packages=(build-essential cmake ninja-build pkg-config xz-utils debian-archive-keyring openssl
     libuv1-dev libpq-dev libxxhash-dev postgresql libedit-dev libcmocka-dev)
 readonly test_packages=(redis-tools redis-server iredis prometheus-redis-exporter python3 python3-redis python3-pytest
-    python3-hypothesis clang llvm libclang-rt-14-dev clang-format clang-tidy cppcheck shellcheck)
+    python3-hypothesis python3-cryptography gnutls-bin curl sslscan testssl.sh clang llvm libclang-rt-14-dev clang-format
+    clang-tidy cppcheck shellcheck)
 
 readonly source_package=android-platform-external-boringssl
 # suite, upstream version, SHA-256 of the upstream archive; the first that can be had is taken
@@ -121,7 +122,7 @@ want_tool=no
 want_tests=no
 for argument in "$@"; do
     case $argument in
-    --tests) want_tests=yes ;;
+    --tests) want_tests=yes want_tool=yes ;;
     --tool) want_tool=yes ;;
     -h | --help) usage; exit 0 ;;
     *) die 2 "unknown option '$argument' (see --help)" ;;

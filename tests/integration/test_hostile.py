@@ -3,48 +3,16 @@ import contextlib
 import random
 import socket
 import ssl
-import threading
 import time
 
 import pytest
 
+from support.bystander import served_as_before
 from support.certificates import Certificates
 from support.resp import Closed, Error, Raw, encode
 from support.stack import SANITIZED, wait_until
 
 MB = 1 << 20
-
-
-@contextlib.contextmanager
-def served_as_before(stack, most=None):
-    """A bystander that asks all the while; every reply must be right and none slower than `most` seconds."""
-    stopping, slowest, failures = threading.Event(), [0.0], []
-
-    def ask():
-        try:
-            with stack.raw("bystander", timeout=30) as r:
-                n = 0
-                while not stopping.is_set():
-                    n += 1
-                    began = time.monotonic()
-                    assert r.ask("SET", "bystander", n) == "OK" and r.ask("GET", "bystander") == b"%d" % n
-                    slowest[0] = max(slowest[0], time.monotonic() - began)
-                    time.sleep(0.002)
-                assert n > 3, "it hardly got to ask"
-        except BaseException as e:
-            failures.append(e)
-
-    stack.certs.client("bystander")
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    try:
-        yield
-        time.sleep(0.05)
-    finally:
-        stopping.set()
-        thread.join(60)
-    assert not failures, failures
-    assert not most or SANITIZED or slowest[0] < most, f"the bystander once waited {slowest[0]:.3f} s"
 
 
 def memory(stack):
