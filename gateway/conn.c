@@ -35,6 +35,7 @@ static const struct state_row {
     void (*on_bytes)(struct conn *c, struct slice bytes);
 } rows[] = {
     [CONN_HANDSHAKE] = { "handshake", feed_handshake },
+    [CONN_SIGNING] = { "handshake", NULL },
     [CONN_OPEN] = { "open", feed_requests },
     [CONN_ENDING] = { "ending", NULL },
     [CONN_CLOSING] = { "closing", drop_bytes },
@@ -72,12 +73,26 @@ static uint64_t open_deadline(const struct conn *c)
     return ms;
 }
 
+/* One for the whole handshake: active_at is when it began. */
+static uint64_t handshake_deadline(const struct conn *c)
+{
+    uint64_t end = c->active_at + (uint64_t)worker_options(c->worker)->handshake_timeout_ms;
+    uint64_t now = uv_now(worker_loop(c->worker));
+    return end > now ? end - now : 1;
+}
+
+static bool in_handshake(unsigned state)
+{
+    return state == CONN_HANDSHAKE || state == CONN_SIGNING;
+}
+
 static uint64_t deadline_of(const struct conn *c)
 {
     switch ((enum conn_state)c->state) {
     case CONN_HANDSHAKE:
-        return worker_stops(c->worker) ? LAST_HANDSHAKE_MS
-                                       : (uint64_t)worker_options(c->worker)->handshake_timeout_ms;
+    case CONN_SIGNING:
+        return worker_stops(c->worker) ? lesser(handshake_deadline(c), LAST_HANDSHAKE_MS)
+                                       : handshake_deadline(c);
     case CONN_OPEN:
         return open_deadline(c);
     case CONN_ENDING:
@@ -107,8 +122,8 @@ static void count_session(struct conn *c, bool ended)
 void conn_set_state(struct conn *c, enum conn_state next)
 {
     struct metrics *m = worker_metrics(c->worker);
-    m->handshaking += (next == CONN_HANDSHAKE);
-    m->handshaking -= (c->state == CONN_HANDSHAKE && next != CONN_HANDSHAKE);
+    m->handshaking += in_handshake(next);
+    m->handshaking -= in_handshake(c->state);
     if (is_live(c->state) != is_live(next)) {
         count_session(c, is_live(c->state));
     }
@@ -210,8 +225,8 @@ void conn_kill(struct conn *c, const char *why)
 
 void conn_finish(struct conn *c, const char *why)
 {
-    if (c->state == CONN_HANDSHAKE) {
-        worker_set_deadline(c->worker, c, LAST_HANDSHAKE_MS);
+    if (in_handshake(c->state)) {
+        worker_set_deadline(c->worker, c, lesser(handshake_deadline(c), LAST_HANDSHAKE_MS));
     } else if (c->state == CONN_OPEN) {
         log_end(c, why);
         c->why = why;
@@ -378,18 +393,35 @@ static void handshake_done(struct conn *c)
     }
 }
 
-static void feed_handshake(struct conn *c, struct slice bytes)
+static void handshake_went(struct conn *c, enum tls_status status)
 {
-    struct tls_engine *e = worker_tls(c->worker);
-    tls_engine_feed(e, bytes);
-    enum tls_status status = tls_session_handshake(e, c->tls);
     if (status == TLS_FAILED || status == TLS_CLOSED) {
         handshake_failed(c);
     } else if (!push(c)) {
         conn_kill(c, "the client left during the handshake");
     } else if (status == TLS_DONE) {
         handshake_done(c);
+    } else if (status == TLS_WANT_SIGNATURE) {
+        conn_set_state(c,
+                       CONN_SIGNING); /* still polled: the answer mostly comes before the client */
     }
+}
+
+static void feed_handshake(struct conn *c, struct slice bytes)
+{
+    struct tls_engine *e = worker_tls(c->worker);
+    tls_engine_feed(e, bytes);
+    handshake_went(c, tls_session_handshake(e, c->tls));
+}
+
+void conn_on_signature(struct conn *c, struct slice signature)
+{
+    if (c->state != CONN_SIGNING) {
+        return;
+    }
+    conn_set_state(c, CONN_HANDSHAKE);
+    handshake_went(c, tls_session_signed(worker_tls(c->worker), c->tls, signature));
+    update_poll(c);
 }
 
 /* decrypt takes all that was fed; it fits the plain buffer by WORKER_PLAIN_MAX's definition. */
@@ -595,6 +627,7 @@ void conn_on_deadline(struct conn *c)
 {
     switch ((enum conn_state)c->state) {
     case CONN_HANDSHAKE:
+    case CONN_SIGNING:
         worker_metrics(c->worker)->handshakes_late++;
         conn_kill(c, "the handshake took too long");
         break;
@@ -645,7 +678,7 @@ struct conn *conn_accept(struct worker *w, int fd, const struct sockaddr_storage
     c->active_at = uv_now(worker_loop(w));
     memcpy(&c->from, from, sizeof(c->from));
     buf_init(&c->out, OUT_MAX);
-    c->tls = tls_session_new(worker_tls(w));
+    c->tls = tls_session_new(worker_tls(w), session);
     c->state = CONN_CLOSED;
     uv_poll_init(worker_loop(w), &c->poll, fd);
     conn_set_state(c, CONN_HANDSHAKE);

@@ -48,6 +48,9 @@ void conn_finish(struct conn *c, const char *why);
 /* conn_kill closes at once. */
 void conn_kill(struct conn *c, const char *why);
 
+/* conn_on_signature: the key holder has answered; empty: it refused. */
+void conn_on_signature(struct conn *c, struct slice signature);
+
 /* conn_peer: who it is, as long as it is served; NULL during the handshake and when it is over. */
 const struct peer *conn_peer(const struct conn *c);
 

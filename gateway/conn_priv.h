@@ -26,6 +26,7 @@ enum {
 
 enum conn_state {
     CONN_HANDSHAKE,
+    CONN_SIGNING, /* its handshake waits for the key holder */
     CONN_OPEN,
     CONN_ENDING,  /* no more commands; replies under way still leave */
     CONN_CLOSING, /* the last bytes are on their way out; what comes in is dropped */

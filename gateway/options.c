@@ -164,6 +164,8 @@ enum err options_parse(struct gateway_options *out, int argc, char **argv)
           "to finish what was accepted when stopping", NULL },
         { "max-request", 0, OPTION_BYTES, &out->max_request, 1024, 1073741824, NULL, "BYTES",
           "largest request", NULL },
+        { "key-holder", 0, OPTION_CHOICE, &out->key_holder, 0, 0, switches, "on|off",
+          "the private keys are in a process of their own", NULL },
         { "user", 0, OPTION_TEXT, &out->user, 0, 0, NULL, "NAME",
           "become this user once keys are read and ports are open", NULL },
         { "watch", 0, OPTION_CHOICE, &out->watch, 0, 0, switches, "on|off",

@@ -45,6 +45,7 @@ struct gateway_options {
     int send_ca_names; /* enum option_switch */
     bool check;
     bool takeover;
+    int key_holder; /* enum option_switch */
     int log_level;
     int log_format;
 };

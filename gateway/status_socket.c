@@ -26,6 +26,20 @@ enum err status_socket_address(const char *path, struct sockaddr_un *out)
     return ERR_OK;
 }
 
+const char *status_socket_directory(const char *path, char *out, size_t cap)
+{
+    if (path == NULL) {
+        return NULL;
+    }
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL || slash == path) {
+        snprintf(out, cap, "%s", slash == NULL ? "." : "/");
+    } else {
+        snprintf(out, cap, "%.*s", (int)(slash - path), path);
+    }
+    return out;
+}
+
 /* A socket whose process is dead refuses; one whose queue is full is alive. */
 static bool is_alive(const struct sockaddr_un *addr)
 {

@@ -21,6 +21,9 @@ struct status_socket {
 /* status_socket_address: ERR_INVALID when the path is too long for a socket. */
 MUST_CHECK enum err status_socket_address(const char *path, struct sockaddr_un *out);
 
+/* status_socket_directory writes the path of the directory that it is in, and returns out; NULL of NULL. */
+const char *status_socket_directory(const char *path, char *out, size_t cap);
+
 /* status_socket_check: an error when a living process listens at the path, or it is no socket at all. */
 MUST_CHECK enum err status_socket_check(const char *path, struct load_error *why);
 

@@ -13,6 +13,7 @@
 #include "conn.h"
 #include "conn_table.h"
 #include "evict.h"
+#include "key_client.h"
 #include "listener.h"
 #include "part_queue.h"
 #include "reply_batch.h"
@@ -46,6 +47,7 @@ struct worker {
     struct listener **listeners;
     size_t listener_count;
     struct link *link;
+    struct key_client *keys; /* NULL: the private keys are here */
     struct tls_engine *tls;
     struct metrics metrics;
     struct request_parser parser;
@@ -189,6 +191,38 @@ static const struct link_events link_events = {
     .on_batch_end = deliver_batch,
 };
 
+/* The key holder's answers; a client that is gone meanwhile has no place in the table. */
+
+static void on_signature(void *arg, const struct key_reply *reply)
+{
+    struct worker *w = arg;
+    struct conn *c = conn_table_find(w->conns, reply->id);
+    if (c != NULL) {
+        conn_on_signature(c, reply->signature);
+    }
+}
+
+static void on_signer_lost(void *arg)
+{
+    struct worker *w = arg;
+    for (size_t i = 0; i < conn_table_size(w->conns); i++) {
+        struct conn *c = conn_table_at(w->conns, i);
+        if (c != NULL) {
+            conn_on_signature(c, SLICE("")); /* which only those that wait for one mind */
+        }
+    }
+}
+
+static const struct key_client_events key_events = {
+    .on_reply = on_signature,
+    .on_lost = on_signer_lost,
+};
+
+static bool ask_signature(void *arg, const struct key_request *request)
+{
+    return key_client_ask(arg, request);
+}
+
 /* Once per loop turn: long requests take turns, and everything leaves in one write. */
 
 /* pump_parts returns whether every long request has left. */
@@ -227,6 +261,9 @@ static void flush_link(uv_prepare_t *handle)
         link_say_drained(w->link);
     }
     link_flush(w->link);
+    if (w->keys != NULL) {
+        key_client_flush(w->keys);
+    }
     if (w->choked && !link_is_draining(w->link) && buf_len(link_out(w->link)) < LINK_LOW) {
         unchoke(w);
     }
@@ -302,6 +339,7 @@ static void end_when_empty(struct worker *w)
     }
     w->ended = true;
     link_close(w->link);
+    key_client_close(w->keys);
     call_queue_close(&w->calls);
     uv_close((uv_handle_t *)&w->before_poll, NULL);
     uv_close((uv_handle_t *)&w->tick, NULL);
@@ -521,6 +559,14 @@ static void init_handles(struct worker *w)
     uv_timer_start(&w->tick, on_tick, TICK_MS, TICK_MS);
 }
 
+static void init_keys(struct worker *w, int fd)
+{
+    if (fd >= 0) {
+        w->keys = key_client_new(&w->loop, fd, &key_events, w);
+        tls_engine_set_signer(w->tls, (struct tls_signer){ .ask = ask_signature, .arg = w->keys });
+    }
+}
+
 /* What is said of the whole process is said once; the core adds workers up. */
 static void init_metrics(struct worker *w)
 {
@@ -531,8 +577,8 @@ static void init_metrics(struct worker *w)
     w->metrics.idle_timeout = (uint64_t)(o->idle_timeout_ms + 999) / 1000;
 }
 
-enum err worker_start(struct worker_shared *shared, unsigned number, struct tls_context *context,
-                      struct worker **out)
+enum err worker_start(struct worker_shared *shared, unsigned number, int key_fd,
+                      struct tls_context *context, struct worker **out)
 {
     struct worker *w = mem_zalloc(sizeof(*w));
     w->shared = shared;
@@ -547,6 +593,7 @@ enum err worker_start(struct worker_shared *shared, unsigned number, struct tls_
     w->parts = part_queue_new();
     w->tls = tls_engine_new();
     tls_engine_use(w->tls, context);
+    init_keys(w, key_fd);
     request_parser_init(&w->parser, (size_t)shared->options->max_request);
     buf_init(&w->scratch, SCRATCH_MAX);
     w->link = link_new(&w->loop, shared->options->core, &link_events, w);

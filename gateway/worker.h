@@ -41,8 +41,11 @@ void worker_shared_init(struct worker_shared *shared, const struct gateway_optio
 void worker_shared_close(struct worker_shared *shared);
 void worker_shared_release(struct worker_shared *shared);
 
-/* worker_start makes a thread that serves under `context` (a reference is taken), once it listens. */
-MUST_CHECK enum err worker_start(struct worker_shared *shared, unsigned number,
+/*
+ * worker_start makes a thread that serves under `context` (a reference is taken), once it listens, and has
+ * `key_fd` sign (taken over), -1 when the private keys are in the context.
+ */
+MUST_CHECK enum err worker_start(struct worker_shared *shared, unsigned number, int key_fd,
                                  struct tls_context *context, struct worker **out);
 
 /*
