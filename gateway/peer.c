@@ -325,11 +325,12 @@ static bool take_text(struct slice *rest, struct slice *out)
 
 struct peer *peer_decode(struct slice rest)
 {
+    static const uint8_t zero[sizeof(((struct record *)NULL)->zero)];
     struct record r;
     struct trust_step steps[TRUST_PATH_MAX];
     struct slice identity, issuer, serial;
     if (!take(&rest, &r, sizeof(r)) || r.kind < IDENTITY_URI || r.kind > IDENTITY_CN ||
-        r.steps > TRUST_PATH_MAX || r.pinned > 1 ||
+        r.steps > TRUST_PATH_MAX || r.pinned > 1 || memcmp(r.zero, zero, sizeof(zero)) != 0 ||
         !take(&rest, steps, r.steps * sizeof(steps[0])) || !take_text(&rest, &identity) ||
         !take_text(&rest, &issuer) || !take_text(&rest, &serial) || rest.len != 0 ||
         identity.len == 0) {

@@ -487,6 +487,22 @@ static bool chain_accept(const struct tls_trust *t, const STACK_OF(X509) *chain,
     return true;
 }
 
+/*
+ * Of several certificates of one issuer the library tries the first alone. Those that CAs of ours have
+ * signed go first, so that a cross-signed issuer counts whichever way round its certificates were sent.
+ */
+static void ours_first(X509_STORE_CTX *ctx, STACK_OF(X509) *sent)
+{
+    size_t next = 1; /* behind the leaf */
+    for (size_t i = 1; i < sk_X509_num(sent) && sk_X509_num(sent) > 2; i++) {
+        X509 *issuer;
+        if (X509_STORE_CTX_get1_issuer(&issuer, ctx, sk_X509_value(sent, i)) == 1) {
+            X509_free(issuer);
+            sk_X509_insert(sent, sk_X509_delete(sent, i), next++);
+        }
+    }
+}
+
 static bool verify_by_ca(const struct tls_trust *t, STACK_OF(X509) *sent, const struct cert_id *pin,
                          int64_t now, struct verified *v, struct refusal *why)
 {
@@ -497,6 +513,7 @@ static bool verify_by_ca(const struct tls_trust *t, STACK_OF(X509) *sent, const 
         abort();
     }
     X509_STORE_CTX_set_time_posix(ctx, 0, now);
+    ours_first(ctx, sent);
     if (X509_verify_cert(ctx) == 1) {
         ok = chain_accept(t, X509_STORE_CTX_get0_chain(ctx), pin, now, v, why);
     } else {

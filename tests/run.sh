@@ -6,7 +6,7 @@
 #
 #   unit         each test program, with the address and undefined-behaviour sanitizers (build/asan)
 #   integration  pytest: real clients, gateway, core and PostgreSQL (build/release); then, with the sanitizers'
-#                programs (build/asan), the tests that are marked `asan`
+#                programs (build/asan, build/tsan), the tests that are marked `asan` and `tsan`
 #   fuzz         each libFuzzer target for COFRE_FUZZ_SECONDS (10), from its corpus (build/fuzz)
 #   suite        Redis's own test suite, counted in units (build/release); see redis_suite.sh
 #
@@ -56,14 +56,15 @@ nothing_found()
     add 0 1
 }
 
-# build PRESET: quiet unless it fails; on a terminal the last line of ninja is shown while it works
+# build PRESET [TARGET…]: quiet unless it fails; on a terminal the last line of ninja is shown while it works
 build()
 {
     local preset=$1 started=$SECONDS log=$results/build-$1.log
+    shift
     say "building $preset"
     if ! {
         [ -f "build/$preset/build.ninja" ] || cmake --preset "$preset"
-        cmake --build --preset "$preset"
+        cmake --build --preset "$preset" ${1:+--target "$@"}
     } >"$log" 2>&1; then
         grep -nE 'error|FAILED|Error' "$log" | head -n 20
         tail -n 30 "$log"
@@ -119,11 +120,13 @@ run_integration()
     with_build_lock build release || return 0
     say "integration tests (build/release)"
     run_pytest integration build/release
-    if grep -rqs 'mark\.asan' tests/integration; then
-        with_build_lock build asan || return 0
-        say "integration tests marked asan (build/asan)"
-        run_pytest integration-asan build/asan -m asan
-    fi
+    local sanitizer
+    for sanitizer in asan tsan; do
+        grep -rqs "mark\.$sanitizer" tests/integration || continue
+        with_build_lock build $sanitizer cofre-gateway cofre-core cofre || return 0
+        say "integration tests marked $sanitizer (build/$sanitizer)"
+        TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1} run_pytest integration-$sanitizer build/$sanitizer -m $sanitizer
+    done
 }
 
 # fuzz_one PROGRAM SECONDS: exit 0 when nothing was found

@@ -17,7 +17,8 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "asan: run it once more with the sanitizers' programs")
+    config.addinivalue_line("markers", "asan: run it once more with the programs of build/asan")
+    config.addinivalue_line("markers", "tsan: run it once more with the programs of build/tsan")
 
 
 @pytest.fixture(scope="session")

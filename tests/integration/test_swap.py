@@ -20,11 +20,12 @@ def swap(stack, pair):
     stack.gateway.signal(signal.SIGHUP)
 
 
+@pytest.mark.tsan
 def test_a_hundred_swaps_under_load(new_stack, certs):
     stack = new_stack()
-    for name in ("blue", "green"):
+    for name in ("cyan", "magenta"):
         certs.run("server", name, "localhost", "127.0.0.1")
-    pairs = [certs.pair("blue"), certs.pair("green")]
+    pairs = [certs.pair("cyan"), certs.pair("magenta")]
     serials = [serial(p.cert) for p in pairs]
     core, gateway = stack.core.pid, stack.gateway.pid
     held = stack.raw()

@@ -175,6 +175,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.tsan
 @pytest.mark.parametrize("what", CHANGES)
 def test_who_is_not_trusted_any_more_is_closed(trusting, two_cas, what):
     ours, theirs = two_cas

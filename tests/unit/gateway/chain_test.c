@@ -77,7 +77,7 @@ static int judge_leaf(struct fixture *f, struct wish w)
 static int judge_deep(struct fixture *f, size_t count)
 {
     X509 *chain[DEEP + 2] = { NULL };
-    char names[DEEP][16];
+    char names[DEEP][32];
     X509 *above = f->ca;
     EVP_PKEY *key = f->ca_key;
     for (size_t i = 0; i < count; i++) {
@@ -174,8 +174,7 @@ static void test_cross_signed(void **state)
         int kind =
             judge(f->trust, (X509 *[]){ leaf, crossed[first], crossed[1 - first], stranger, NULL },
                   time(NULL));
-        assert_true(kind == -1 || kind == REFUSAL_UNKNOWN_ISSUER);
-        assert_true(first == 1 || kind == -1);
+        assert_int_equal(kind, -1);
         EVP_PKEY_free(stranger_key);
     }
 }
@@ -304,7 +303,7 @@ static void test_broken_bytes(void **state)
         STACK_OF(CRYPTO_BUFFER) *chain = sk_CRYPTO_BUFFER_new_null();
         uint8_t *copy = malloc(len);
         memcpy(copy, der, len);
-        copy[i % len] ^= 1 << (i % 8);
+        copy[i % len] ^= (uint8_t)(1 << (i % 8));
         sk_CRYPTO_BUFFER_push(chain, CRYPTO_BUFFER_new(copy, i < len ? len : i - len, NULL));
         assert_null(tls_trust_verify(f->trust, &order, chain, time(NULL), &why));
         assert_true(why.reason[0] != '\0' && refusal_alert(why.kind) >= 42);

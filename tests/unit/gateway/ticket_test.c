@@ -112,7 +112,7 @@ static void test_records_cut_or_long(void **state)
     for (size_t i = 0; i < buf_len(&b); i++) {
         assert_null(peer_decode((struct slice){ b.p, i }));
     }
-    for (size_t at = 88; at < 91; at++) { /* kind, pinned, steps */
+    for (size_t at = 88; at < 96; at++) { /* kind, pinned, steps, and what must be zero */
         uint8_t good = b.p[at];
         b.p[at] = 0xff;
         assert_null(peer_decode(buf_slice(&b)));
