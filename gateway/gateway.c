@@ -80,10 +80,12 @@ int gateway_check(const struct gateway_options *o)
 
 static void limit_files(const struct gateway_options *o)
 {
-    long allowed = privilege_allow_files((long)o->max_connections + SPARE_FILES);
-    if (allowed < o->max_connections + SPARE_FILES) {
-        log_event(LOG_WARNING, "fewer open files are allowed than --max-connections needs",
-                  LF_INT("allowed", allowed), LF_INT("max_connections", o->max_connections));
+    int64_t needed = o->max_connections + o->workers * o->max_handshakes + SPARE_FILES;
+    long allowed = privilege_allow_files((long)needed);
+    if (allowed < needed) {
+        log_event(LOG_WARNING,
+                  "fewer open files are allowed than --max-connections and --max-handshakes need",
+                  LF_INT("allowed", allowed), LF_INT("needed", needed));
     }
 }
 

@@ -28,7 +28,12 @@ enum metric_kind {
     ROW(sessions_tls_1_2, "sessions_tls_1_2", GAUGE, "Sessions that speak TLS 1.2")              \
     ROW(sessions_tls_1_3, "sessions_tls_1_3", GAUGE, "Sessions that speak TLS 1.3")              \
     ROW(accepted, "accepted", COUNTER, "Connections accepted")                                   \
-    ROW(turned_away, "turned_away", COUNTER, "Clients turned away over --max-connections")       \
+    ROW(turned_away, "turned_away", COUNTER, "Clients turned away over a limit of sessions")     \
+    ROW(over_identity, "turned_away_identity", COUNTER, "Of these, over --max-per-identity")     \
+    ROW(over_address, "turned_away_address", COUNTER, "Of these, over --max-per-address")        \
+    ROW(waiting, "handshakes_waiting", GAUGE, "Handshakes that wait to be worked on")            \
+    ROW(handshakes_dropped, "handshakes_dropped", COUNTER, "Dropped over --max-handshakes")      \
+    ROW(proxy_refused, "proxy_headers_refused", COUNTER, "PROXY headers refused")                \
     ROW(handshakes_full, "handshakes_full", COUNTER, "Full handshakes that succeeded")           \
     ROW(handshakes_resumed, "handshakes_resumed", COUNTER, "Resumed handshakes that succeeded")  \
     ROW(handshakes_refused, "handshakes_refused", COUNTER,                                       \

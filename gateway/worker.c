@@ -16,6 +16,7 @@
 #include "key_client.h"
 #include "listener.h"
 #include "part_queue.h"
+#include "reception.h"
 #include "reply_batch.h"
 
 enum {
@@ -52,11 +53,13 @@ struct worker {
     struct metrics metrics;
     struct request_parser parser;
     struct conn_table *conns;
+    struct reception *reception;
     struct reply_batch *batch;
     struct part_queue *parts;
     struct buf scratch;
     unsigned refusals_left;
     unsigned refusals_hidden;
+    uint64_t dropped_logged;
     unsigned ticks;
     int64_t first_end;      /* of the trust of all sessions, unix s; INT64_MAX: there are none */
     bool first_end_stale;   /* it was of one that is over */
@@ -251,9 +254,8 @@ static void unchoke(struct worker *w)
     }
 }
 
-static void flush_link(uv_prepare_t *handle)
+static void flush(struct worker *w)
 {
-    struct worker *w = handle->data;
     if (w->ended) {
         return;
     }
@@ -269,6 +271,22 @@ static void flush_link(uv_prepare_t *handle)
     }
 }
 
+static void before_poll(uv_prepare_t *handle)
+{
+    flush(handle->data);
+}
+
+/* Commands that came in this turn do not wait for the handshakes of this turn. */
+static void before_handshakes(void *arg)
+{
+    flush(arg);
+}
+
+static const struct reception_events reception_events = {
+    .before = before_handshakes,
+    .serve = conn_serve,
+};
+
 /* Time. */
 
 /* Lists run out while we run; the first worker says so for all. */
@@ -283,6 +301,7 @@ static void watch_crls(struct worker *w)
 
 static void every_second(struct worker *w)
 {
+    w->metrics.waiting = arrivals_waiting(worker_arrivals(w));
     if (w->number == 0) {
         watch_crls(w);
     }
@@ -291,6 +310,11 @@ static void every_second(struct worker *w)
         log_event(LOG_WARNING, "more refusals than are logged one by one",
                   LF_INT("not_logged", w->refusals_hidden));
     }
+    if (w->metrics.handshakes_dropped > w->dropped_logged) {
+        log_event(LOG_WARNING, "handshakes dropped: more than --max-handshakes are under way",
+                  LF_INT("dropped", w->metrics.handshakes_dropped - w->dropped_logged));
+    }
+    w->dropped_logged = w->metrics.handshakes_dropped;
     w->refusals_hidden = 0;
     w->refusals_left = REFUSALS_LOGGED;
 }
@@ -340,6 +364,7 @@ static void end_when_empty(struct worker *w)
     w->ended = true;
     link_close(w->link);
     key_client_close(w->keys);
+    reception_close(w->reception);
     call_queue_close(&w->calls);
     uv_close((uv_handle_t *)&w->before_poll, NULL);
     uv_close((uv_handle_t *)&w->tick, NULL);
@@ -438,7 +463,11 @@ void worker_shared_init(struct worker_shared *shared, const struct gateway_optio
                         uv_loop_t *main_loop, void (*on_ended)(void *arg), void *arg)
 {
     *shared = (struct worker_shared){ .options = options, .on_ended = on_ended, .arg = arg };
-    atomic_init(&shared->connections, 0);
+    shared->admission = admission_new(&(struct admission_limits){
+        .connections = options->max_connections,
+        .per_identity = options->max_per_identity,
+        .per_address = options->max_per_address,
+    });
     atomic_init(&shared->linked, 0);
     call_queue_init(&shared->answers, main_loop, take_answer, shared);
 }
@@ -451,6 +480,7 @@ void worker_shared_close(struct worker_shared *shared)
 void worker_shared_release(struct worker_shared *shared)
 {
     call_queue_release(&shared->answers);
+    admission_free(shared->admission);
 }
 
 void worker_call(struct worker *w, struct worker_call *c)
@@ -555,7 +585,7 @@ static void init_handles(struct worker *w)
     w->before_poll.data = w;
     w->tick.data = w;
     w->drain_limit.data = w;
-    uv_prepare_start(&w->before_poll, flush_link);
+    uv_prepare_start(&w->before_poll, before_poll);
     uv_timer_start(&w->tick, on_tick, TICK_MS, TICK_MS);
 }
 
@@ -596,6 +626,8 @@ enum err worker_start(struct worker_shared *shared, unsigned number, int key_fd,
     init_keys(w, key_fd);
     request_parser_init(&w->parser, (size_t)shared->options->max_request);
     buf_init(&w->scratch, SCRATCH_MAX);
+    w->reception =
+        reception_new(&w->loop, (size_t)shared->options->max_handshakes, &reception_events, w);
     w->link = link_new(&w->loop, shared->options->core, &link_events, w);
     *out = w;
     if (uv_thread_create(&w->thread, run, w) != 0) {
@@ -624,29 +656,30 @@ void worker_join(struct worker *w)
 void worker_offer(struct worker *w, int fd, const struct sockaddr_storage *from)
 {
     w->metrics.accepted++;
-    if (atomic_fetch_add(&w->shared->connections, 1) >= worker_options(w)->max_connections) {
-        atomic_fetch_sub(&w->shared->connections, 1);
-        w->metrics.turned_away++;
-        if (worker_log_refusal(w)) {
-            char peer[ADDRESS_TEXT];
-            address_text(from, peer);
-            log_event(LOG_WARNING, "client turned away: --max-connections are connected",
-                      LF_STR("peer", peer));
-        }
-        close(fd);
-        return;
-    }
     w->metrics.connections++;
     uint64_t session = conn_table_reserve(w->conns);
     conn_table_set(w->conns, session, conn_accept(w, fd, from, session));
+    struct arrival *surplus = arrivals_surplus(worker_arrivals(w));
+    if (surplus != NULL) {
+        conn_give_way(surplus);
+    }
 }
 
 void worker_forget(struct worker *w, struct conn *c)
 {
     conn_table_drop(w->conns, conn_session(c));
     w->metrics.connections--;
-    atomic_fetch_sub(&w->shared->connections, 1);
     end_when_empty(w);
+}
+
+struct arrivals *worker_arrivals(struct worker *w)
+{
+    return reception_arrivals(w->reception);
+}
+
+struct admission *worker_admission(struct worker *w)
+{
+    return w->shared->admission;
 }
 
 bool worker_may_read(struct worker *w)
