@@ -146,8 +146,7 @@ static void handshake_went(struct conn *c, enum tls_status status)
     } else if (status == TLS_DONE) {
         handshake_done(c);
     } else if (status == TLS_WANT_SIGNATURE) {
-        conn_set_state(c,
-                       CONN_SIGNING); /* still polled: the answer mostly comes before the client */
+        conn_set_state(c, CONN_SIGNING); /* still polled: the answer mostly comes first */
     } else {
         conn_advance(c);
     }
@@ -158,14 +157,6 @@ static void feed_handshake(struct conn *c, struct slice bytes)
     struct tls_engine *e = worker_tls(c->worker);
     tls_engine_feed(e, bytes);
     handshake_went(c, tls_session_handshake(e, c->tls));
-}
-
-void conn_on_signature(struct conn *c, struct slice signature)
-{
-    if (c->state == CONN_SIGNING) {
-        conn_set_state(c, CONN_HANDSHAKE);
-        handshake_went(c, tls_session_signed(worker_tls(c->worker), c->tls, signature));
-    }
 }
 
 /* take_in moves what came while it waited to where a read would have put it. */
@@ -190,7 +181,21 @@ void conn_serve(struct arrival *a)
         arrivals_move(arrivals_of(c), a, ARRIVAL_BEGUN);
         conn_set_state(c, CONN_HANDSHAKE);
     }
-    feed_handshake(c, take_in(c));
+    if (c->state == CONN_SIGNING) {
+        conn_set_state(c, CONN_HANDSHAKE);
+        handshake_went(c, tls_session_signed(worker_tls(c->worker), c->tls, take_in(c)));
+    } else {
+        feed_handshake(c, take_in(c));
+    }
+}
+
+/* Signatures come in crowds too: going on with them takes its turn. Nothing else is in `in`: nothing is read. */
+void conn_on_signature(struct conn *c, struct slice signature)
+{
+    if (c->state == CONN_SIGNING && buf_len(&c->arrival->in) == 0) {
+        buf_append_slice(&c->arrival->in, signature);
+        arrivals_queue(arrivals_of(c), &c->arrival->at, ARRIVAL_GOES_ON);
+    }
 }
 
 /* What it sent. */
