@@ -438,6 +438,9 @@ void conn_open(struct conn *c)
     conn_set_state(c, CONN_OPEN);
     conn_open_session(c);
     take_plain(c); /* commands may have come with the client's last handshake message */
+    if (worker_stops(c->worker)) {
+        conn_finish(c, "the gateway stops");
+    }
 }
 
 static void feed_requests(struct conn *c, struct slice bytes)

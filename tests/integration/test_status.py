@@ -327,6 +327,27 @@ def test_reload_and_eviction(new_stack, stage):
         assert c.at_end() and a.ask("PING") == "PONG"
 
 
+def test_whatever_else_goes_wrong_is_counted(new_stack, certs):
+    stack = new_stack(gateway_options=("--max-connections", "3"))
+    becomes(stack, connections=0)
+    certs.client("fleeting", "--not-after", "+3 seconds")
+    with stack.raw("fleeting") as brief, stack.raw() as a, stack.raw() as b:
+        assert brief.ask("PING") == a.ask("PING") == b.ask("PING") == "PONG"
+        now = becomes(stack, connections=3, turned_away=0, protocol_errors=0, tryagain=0, closed_expired=0, link_losses=0)
+        knock(stack, context=stack.context())
+        becomes(stack, turned_away=1)
+        b.send_bytes(b"*1\r\n:1\r\n")
+        assert b.read().startswith("ERR Protocol error") and b.at_end()
+        becomes(stack, protocol_errors=1)
+        stack.core.kill()
+        becomes(stack, link_losses=now["workers"])
+        assert a.ask("PING").startswith("TRYAGAIN")
+        becomes(stack, tryagain=1)
+        becomes(stack, closed_expired=1)
+        stack.core.start()
+        a.served()
+
+
 # Hostile and broken clients of the socket
 
 @pytest.mark.parametrize("request_bytes, code", [

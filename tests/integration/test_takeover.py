@@ -108,6 +108,28 @@ def test_several_takeovers_under_a_storm_of_connections(stack):
     assert not stack.gateway.status_socket.exists()
 
 
+@pytest.mark.skipif(not am_root(), reason="needs two users")
+def test_gateways_that_root_starts_for_a_user(stack):
+    """Both begin as root and become the user: the sockets are asked for as root, the status path is put in place as the user."""
+    assert stack.gateway.stop() == 0
+    old = None
+    with contextlib.ExitStack() as running:
+        for number in range(3):
+            argv = [*stack.gateway.argv, "--user", GATEWAY_USER, *(["--takeover"] if old else [])]
+            fresh = Process(argv, stack.directory / f"gateway-root{number}.log", None, READY)
+            running.callback(fresh.stop)
+            if old:
+                with Knockers(stack, 2) as knockers:
+                    fresh.start()
+                    assert ended(old) == 0
+                assert not knockers.errors
+            else:
+                fresh.start()
+            assert status(stack)["pid"] == fresh.pid
+            assert stack.gateway.status_socket.owner() == GATEWAY_USER
+            old = fresh
+
+
 def test_there_is_nobody_to_take_over_from(stack):
     assert stack.gateway.stop() == 0
     fresh = successor(stack, 1).start()
