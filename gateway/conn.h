@@ -2,6 +2,7 @@
  * conn: one client's connection. It belongs to its worker's thread from accept to the last close
  * callback, and frees itself then.
  *
+ *     accept → PROXY header → ClientHello → handshake → limits   (conn_arrival.c)
  *     socket → TLS → whole commands → the worker's link          (conn.c)
  *     the link's replies → TLS → socket, credit, restarts        (conn_link.c)
  */
@@ -14,9 +15,13 @@
 
 struct conn;
 
-/* conn_accept takes the socket over and starts its handshake. `session` is its name on the link. */
+/* conn_accept takes the socket over and awaits its handshake. `session` is its name on the link. */
 struct conn *conn_accept(struct worker *w, int fd, const struct sockaddr_storage *from,
                          uint64_t session);
+
+/* What the worker's reception decides: its handshake may be worked on; there are too many, it has to go. */
+void conn_serve(struct arrival *a);
+void conn_give_way(struct arrival *a);
 
 uint64_t conn_session(const struct conn *c);
 
@@ -28,6 +33,9 @@ void conn_finish(struct conn *c, const char *why);
 
 /* conn_kill closes at once. */
 void conn_kill(struct conn *c, const char *why);
+
+/* conn_on_signature: the key holder has answered; empty: it refused. */
+void conn_on_signature(struct conn *c, struct slice signature);
 
 /* conn_peer: who it is, as long as it is served; NULL during the handshake and when it is over. */
 const struct peer *conn_peer(const struct conn *c);

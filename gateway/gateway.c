@@ -6,14 +6,18 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "key_control.h"
 #include "keylog.h"
 #include "listener.h"
 #include "privilege.h"
 #include "reload.h"
+#include "sandbox.h"
 #include "source.h"
 
 enum {
@@ -27,6 +31,7 @@ struct gateway {
     const struct gateway_options *options;
     struct worker_shared shared;
     struct reload reload;
+    struct key_control *keys; /* one of these two: files are read there, or here */
     struct source *source;
     uv_loop_t loop;
     uv_signal_t signals[4];
@@ -36,6 +41,7 @@ struct gateway {
     struct sockaddr_storage *bound;
     unsigned ready_waited_ms;
     size_t ended; /* workers that have drained */
+    int status;   /* of the process, once it has */
 };
 
 static int bad_start(const struct load_error *why)
@@ -44,23 +50,17 @@ static int bad_start(const struct load_error *why)
     return EXIT_BAD_START;
 }
 
-static enum err load_files(const struct gateway_options *o, struct ticket_keys *tickets,
-                           struct tls_context **out, struct load_error *why)
-{
-    struct material *material;
-    enum err err = material_read(o, &material, why);
-    if (err == ERR_OK) {
-        err = tls_context_load(o, material, tickets, NULL, out, why);
-        material_free(material);
-    }
-    return err;
-}
-
 int gateway_check(const struct gateway_options *o)
 {
     struct load_error why;
+    struct material *material;
     struct tls_context *context;
-    if (load_files(o, NULL, &context, &why) != ERR_OK) {
+    enum err err = material_read(o, &material, &why);
+    if (err == ERR_OK) {
+        err = tls_context_load(o, material, NULL, NULL, &context, &why);
+        material_free(material);
+    }
+    if (err != ERR_OK) {
         return bad_start(&why);
     }
     tls_context_log(context, "checked");
@@ -90,24 +90,73 @@ static enum err bind_all(struct gateway *g, struct load_error *why)
 
 static void limit_files(const struct gateway_options *o)
 {
-    long allowed = privilege_allow_files((long)o->max_connections + SPARE_FILES);
-    if (allowed < o->max_connections + SPARE_FILES) {
-        log_event(LOG_WARNING, "fewer open files are allowed than --max-connections needs",
-                  LF_INT("allowed", allowed), LF_INT("max_connections", o->max_connections));
+    int64_t needed = o->max_connections + o->workers * o->max_handshakes + SPARE_FILES;
+    long allowed = privilege_allow_files((long)needed);
+    if (allowed < needed) {
+        log_event(LOG_WARNING,
+                  "fewer open files are allowed than --max-connections and --max-handshakes need",
+                  LF_INT("allowed", allowed), LF_INT("needed", needed));
+    }
+}
+
+static enum err read_first(struct gateway *g, struct material **out, struct load_error *why)
+{
+    return g->keys == NULL ? material_read(g->options, out, why)
+                           : key_control_first(g->keys, out, why);
+}
+
+/* The holder is forked before all else: nothing is open yet, and no key was ever read here. */
+static enum err load_first(struct gateway *g, struct load_error *why)
+{
+    struct material *material;
+    enum err err = ERR_OK;
+    if (g->options->key_holder == SWITCH_ON) {
+        err = key_control_fork(g->options, &g->keys, why);
+    }
+    g->reload.tickets = ticket_keys_new(); /* which the holder has no business with */
+    if (err == ERR_OK) {
+        err = read_first(g, &material, why);
+    }
+    if (err == ERR_OK) {
+        err = tls_context_load(g->options, material, g->reload.tickets, NULL, &g->reload.current,
+                               why);
+        material_free(material);
+    }
+    return err;
+}
+
+/* From here on the process opens no file: certificates come from the holder, the key log is open. */
+static void enter_sandbox(void)
+{
+    static const struct sandbox_rule rules[] = {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+        { "/proc", SANDBOX_READ }, /* where sanitizers look for threads */
+#endif
+        { NULL, 0 },
+    };
+    privilege_shed(PRIVILEGE_REACHING);
+    if (sandbox_enter(rules, ARRAY_SIZE(rules)) != ERR_OK) {
+        log_event(
+            LOG_WARNING,
+            "this kernel has no Landlock: only the files' modes keep the private keys from the "
+            "process that faces the network",
+            LF_STR("reason", strerror(errno)));
     }
 }
 
 /* Everything that can be wrong is found before the first thread starts. */
 static enum err prepare(struct gateway *g, struct load_error *why)
 {
-    g->reload.tickets = ticket_keys_new();
-    enum err err = load_files(g->options, g->reload.tickets, &g->reload.current, why);
+    enum err err = load_first(g, why);
     if (err == ERR_OK) {
         err = bind_all(g, why);
     }
     if (err == ERR_OK) {
         limit_files(g->options);
         err = privilege_drop(g->options->user, why);
+    }
+    if (err == ERR_OK && g->keys != NULL) {
+        enter_sandbox();
     }
     privilege_no_dump();
     return err;
@@ -119,8 +168,9 @@ static enum err start_workers(struct gateway *g, struct load_error *why)
     size_t count = (size_t)g->options->workers;
     g->reload.workers = mem_alloc(count * sizeof(g->reload.workers[0]));
     for (size_t i = 0; i < count; i++) {
-        if (worker_start(&g->shared, (unsigned)i, g->fds + i * listens, listens, g->reload.current,
-                         &g->reload.workers[i]) != ERR_OK) {
+        int key_fd = g->keys == NULL ? -1 : key_control_take_fd(g->keys, i);
+        if (worker_start(&g->shared, (unsigned)i, g->fds + i * listens, listens, key_fd,
+                         g->reload.current, &g->reload.workers[i]) != ERR_OK) {
             return load_error_set(why, "a thread cannot be started");
         }
         g->reload.worker_count++;
@@ -134,17 +184,53 @@ static void on_hup(uv_signal_t *handle, int number)
 {
     struct gateway *g = handle->data;
     g->reload.forced = number == SIGUSR1;
-    source_ask(g->source);
+    if (g->keys != NULL) {
+        key_control_reload(g->keys);
+    } else {
+        source_ask(g->source);
+    }
+}
+
+static void drain(struct gateway *g)
+{
+    for (size_t i = 0; i < g->reload.worker_count; i++) {
+        worker_drain(g->reload.workers[i]);
+    }
 }
 
 static void on_term(uv_signal_t *handle, int number)
 {
-    struct gateway *g = handle->data;
     log_event(LOG_INFO, "stopping: no new clients, finishing what was accepted",
               LF_INT("signal", number));
-    for (size_t i = 0; i < g->reload.worker_count; i++) {
-        worker_drain(g->reload.workers[i]);
+    drain(handle->data);
+}
+
+/*
+ * Without its holder the gateway can let nobody in, and only a new start brings one: it has given up what it
+ * would take. Lingering for those who are in would look alive to a supervisor and be closed to everyone else,
+ * so it ends as by SIGTERM, with replies under way delivered, and says by its status that it failed.
+ */
+static void on_keys_lost(void *arg, const char *how)
+{
+    struct gateway *g = arg;
+    log_event(LOG_ERROR, "the key holder has ended: stopping, since no new client could be let in",
+              LF_STR("holder", how));
+    g->status = EXIT_FAILURE;
+    drain(g);
+}
+
+/* watch_files: they are read by the holder, or here; either way each new set goes to reload. */
+static void watch_files(struct gateway *g)
+{
+    if (g->keys == NULL) {
+        g->source = source_new(&g->loop, g->options, tls_context_digest(g->reload.current),
+                               reload_take, &g->reload);
+        return;
     }
+    key_control_watch(
+        g->keys, &g->loop,
+        &(struct key_control_owner){
+            .take = reload_take, .take_arg = &g->reload, .on_lost = on_keys_lost, .lost_arg = g });
 }
 
 static void on_worker_ended(void *arg)
@@ -224,6 +310,7 @@ static void close_handle(uv_handle_t *handle, void *arg)
 
 static void release(struct gateway *g)
 {
+    key_control_free(g->keys);
     tls_context_unref(g->reload.current);
     ticket_keys_free(g->reload.tickets);
     free(g->reload.workers);
@@ -238,6 +325,9 @@ static void finish(struct gateway *g)
         worker_join(g->reload.workers[i]);
     }
     worker_shared_close(&g->shared);
+    if (g->keys != NULL) {
+        key_control_unwatch(g->keys);
+    }
     source_close(g->source);
     uv_walk(&g->loop, close_handle, NULL);
     uv_run(&g->loop, UV_RUN_DEFAULT);
@@ -264,8 +354,8 @@ int gateway_run(const struct gateway_options *o)
         return bad_start(&why);
     }
     watch_time(&g);
-    g.source = source_new(&g.loop, o, tls_context_digest(g.reload.current), reload_take, &g.reload);
+    watch_files(&g);
     uv_run(&g.loop, UV_RUN_DEFAULT);
     finish(&g);
-    return EXIT_SUCCESS;
+    return g.status;
 }

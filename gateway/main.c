@@ -2,6 +2,7 @@
  * main: reads the options and runs the gateway.
  */
 #include <signal.h>
+#include <uv.h>
 
 #include "base/log.h"
 #include "gateway.h"
@@ -10,6 +11,7 @@ enum { EXIT_BAD_START = 2 };
 
 int main(int argc, char **argv)
 {
+    argv = uv_setup_args(argc, argv);      /* so that the key holder can have a title of its own */
     static struct gateway_options options; /* what it points to lives as long as the process */
     if (options_parse(&options, argc, argv) != ERR_OK) {
         return EXIT_BAD_START;

@@ -24,6 +24,7 @@ struct material {
     const struct gateway_options *options;
     struct file *files[MATERIAL_KINDS]; /* as many as the option was given */
     struct material_key *keys;          /* one for each MATERIAL_CERT */
+    struct key_lease *lease;            /* of their private halves, elsewhere; or NULL */
     uint8_t digest[SHA256_DIGEST_LENGTH];
     uint8_t trust_digest[SHA256_DIGEST_LENGTH];
 };
@@ -116,7 +117,19 @@ void material_free(struct material *m)
         EVP_PKEY_free(m->keys[i].key);
     }
     free(m->keys);
+    key_lease_unref(m->lease);
     free(m);
+}
+
+void material_set_lease(struct material *m, struct key_lease *lease)
+{
+    key_lease_unref(m->lease);
+    m->lease = key_lease_ref(lease);
+}
+
+struct key_lease *material_lease(const struct material *m)
+{
+    return m->lease;
 }
 
 /* Digests. */

@@ -8,6 +8,7 @@
 #define COFRE_GATEWAY_MATERIAL_H
 
 #include "base/buf.h"
+#include "key_lease.h"
 #include "options.h"
 #include "pem.h"
 
@@ -43,6 +44,13 @@ struct material_key {
     struct stamp stamp; /* of the file, where it was read */
 };
 const struct material_key *material_key(const struct material *m, size_t i);
+
+/*
+ * material_set_lease says where the private keys are when they are not here; takes a reference.
+ * material_lease is NULL when they are.
+ */
+void material_set_lease(struct material *m, struct key_lease *lease);
+struct key_lease *material_lease(const struct material *m);
 
 /* material_digest is of all files, of keys by their public halves; material_trust_digest of CAs, pins, lists. */
 const uint8_t *material_digest(const struct material *m);

@@ -11,27 +11,32 @@
  * field, name in INFO. The core adds them up over all workers, so that what concerns the whole process is said by the first
  * one alone. Of a name that ends in _seconds it takes the greatest.
  */
-#define METRICS_ROWS(ROW)                                                                        \
-    ROW(connections, "gateway_connections") /* now, handshakes included */                       \
-    ROW(handshaking, "gateway_handshaking") /* now */                                            \
-    ROW(accepted, "gateway_accepted")                                                            \
-    ROW(turned_away, "gateway_turned_away") /* over --max-connections */                         \
-    ROW(handshakes_full, "gateway_handshakes_full")                                              \
-    ROW(handshakes_resumed, "gateway_handshakes_resumed")                                        \
-    ROW(handshakes_refused, "gateway_handshakes_refused") /* a certificate was refused */        \
-    ROW(handshakes_failed, "gateway_handshakes_failed")   /* everything else that went wrong */  \
-    ROW(handshakes_late, "gateway_handshakes_timed_out")                                         \
-    ROW(expired, "gateway_closed_expired")   /* the client's certificate ran out */              \
-    ROW(evicted, "gateway_closed_untrusted") /* trust changed while they were connected */       \
-    ROW(requests, "gateway_requests")                                                            \
-    ROW(protocol_errors, "gateway_protocol_errors")                                              \
-    ROW(tryagain, "gateway_tryagain")                                                            \
-    ROW(uncertain, "gateway_uncertain")                                                          \
-    ROW(link_losses, "gateway_link_losses")                                                      \
-    ROW(bytes_in, "gateway_bytes_in") /* ciphertext */                                           \
-    ROW(bytes_out, "gateway_bytes_out")                                                          \
-    ROW(crls_expired, "gateway_crls_expired")       /* lists in use that are out of date, now */ \
-    ROW(max_connections, "gateway_max_connections") /* as given; so is what follows */           \
+#define METRICS_ROWS(ROW)                                                                         \
+    ROW(connections, "gateway_connections") /* now, handshakes included */                        \
+    ROW(handshaking, "gateway_handshaking") /* now */                                             \
+    ROW(accepted, "gateway_accepted")                                                             \
+    ROW(turned_away, "gateway_turned_away")               /* over a limit of sessions */          \
+    ROW(waiting, "gateway_handshakes_waiting")            /* now, to be worked on */              \
+    ROW(over_identity, "gateway_turned_away_identity")    /* of these, over --max-per-identity */ \
+    ROW(over_address, "gateway_turned_away_address")      /* of these, over --max-per-address */  \
+    ROW(handshakes_dropped, "gateway_handshakes_dropped") /* over --max-handshakes */             \
+    ROW(proxy_refused, "gateway_proxy_headers_refused")                                           \
+    ROW(handshakes_full, "gateway_handshakes_full")                                               \
+    ROW(handshakes_resumed, "gateway_handshakes_resumed")                                         \
+    ROW(handshakes_refused, "gateway_handshakes_refused") /* a certificate was refused */         \
+    ROW(handshakes_failed, "gateway_handshakes_failed")   /* everything else that went wrong */   \
+    ROW(handshakes_late, "gateway_handshakes_timed_out")                                          \
+    ROW(expired, "gateway_closed_expired")   /* the client's certificate ran out */               \
+    ROW(evicted, "gateway_closed_untrusted") /* trust changed while they were connected */        \
+    ROW(requests, "gateway_requests")                                                             \
+    ROW(protocol_errors, "gateway_protocol_errors")                                               \
+    ROW(tryagain, "gateway_tryagain")                                                             \
+    ROW(uncertain, "gateway_uncertain")                                                           \
+    ROW(link_losses, "gateway_link_losses")                                                       \
+    ROW(bytes_in, "gateway_bytes_in") /* ciphertext */                                            \
+    ROW(bytes_out, "gateway_bytes_out")                                                           \
+    ROW(crls_expired, "gateway_crls_expired")       /* lists in use that are out of date, now */  \
+    ROW(max_connections, "gateway_max_connections") /* as given; so is what follows */            \
     ROW(idle_timeout, "gateway_idle_timeout_seconds")
 
 struct metrics {

@@ -99,6 +99,22 @@ static enum err check_together(const struct gateway_options *o, int argc, char *
     return ERR_OK;
 }
 
+static enum err parse_networks(struct gateway_options *o)
+{
+    const struct option_list *texts = &o->proxy_protocol;
+    o->proxy_networks.items = mem_alloc((texts->count + 1) * sizeof(o->proxy_networks.items[0]));
+    for (size_t i = 0; i < texts->count; i++) {
+        if (network_parse(texts->items[i], &o->proxy_networks.items[i]) != ERR_OK) {
+            fprintf(stderr,
+                    "cofre-gateway: --proxy-protocol %s: not a network such as 10.0.0.0/8\n",
+                    texts->items[i]);
+            return ERR_INVALID;
+        }
+    }
+    o->proxy_networks.count = texts->count;
+    return ERR_OK;
+}
+
 static void fill_defaults(struct gateway_options *o)
 {
     static const char *default_listen[] = { "127.0.0.1:6380" };
@@ -120,6 +136,7 @@ enum err options_parse(struct gateway_options *out, int argc, char **argv)
     *out = (struct gateway_options){
         .identity = "uri,dns,email,cn",
         .max_connections = 10000,
+        .max_handshakes = 1024,
         .handshake_timeout_ms = 10000,
         .drain_timeout_ms = 10000,
         .max_request = 64 * 1024 * 1024,
@@ -155,7 +172,15 @@ enum err options_parse(struct gateway_options *out, int argc, char **argv)
         { "workers", 0, OPTION_INT, &out->workers, 0, 256, NULL, "N",
           "threads; 0: one for two CPUs", NULL },
         { "max-connections", 0, OPTION_INT, &out->max_connections, 1, 1000000, NULL, "N",
-          "clients at once, handshakes included", NULL },
+          "sessions at once", NULL },
+        { "max-per-identity", 0, OPTION_INT, &out->max_per_identity, 0, 1000000, NULL, "N",
+          "sessions at once with the same identity; 0: no limit", NULL },
+        { "max-per-address", 0, OPTION_INT, &out->max_per_address, 0, 1000000, NULL, "N",
+          "sessions at once from an IPv4 address or an IPv6 /64; 0: no limit", NULL },
+        { "max-handshakes", 0, OPTION_INT, &out->max_handshakes, 1, 1000000, NULL, "N",
+          "handshakes under way, for each worker; above it the oldest is dropped", NULL },
+        { "proxy-protocol", 0, OPTION_LIST, &out->proxy_protocol, 0, 0, NULL, "NETWORK",
+          "balancers that say by PROXY protocol v2 who the client is; repeatable", NULL },
         { "handshake-timeout", 0, OPTION_SECONDS, &out->handshake_timeout_ms, 100, 3600000, NULL,
           "SECONDS", "for a client to finish its handshake", NULL },
         { "idle-timeout", 0, OPTION_SECONDS, &out->idle_timeout_ms, 0, 31536000000, NULL, "SECONDS",
@@ -165,6 +190,8 @@ enum err options_parse(struct gateway_options *out, int argc, char **argv)
           "to finish what was accepted when stopping", NULL },
         { "max-request", 0, OPTION_BYTES, &out->max_request, 1024, 1073741824, NULL, "BYTES",
           "largest request", NULL },
+        { "key-holder", 0, OPTION_CHOICE, &out->key_holder, 0, 0, switches, "on|off",
+          "the private keys are in a process of their own", NULL },
         { "user", 0, OPTION_TEXT, &out->user, 0, 0, NULL, "NAME",
           "become this user once keys are read and ports are open", NULL },
         { "watch", 0, OPTION_CHOICE, &out->watch, 0, 0, switches, "on|off",
@@ -201,5 +228,5 @@ enum err options_parse(struct gateway_options *out, int argc, char **argv)
         return err;
     }
     fill_defaults(out);
-    return ERR_OK;
+    return parse_networks(out);
 }

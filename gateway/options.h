@@ -6,6 +6,7 @@
 #define COFRE_GATEWAY_OPTIONS_H
 
 #include "base/option.h"
+#include "network.h"
 #include "wire/frame.h"
 
 /* The order in which a certificate's names are tried (DESIGN §5.4); 0 ends it. */
@@ -33,7 +34,12 @@ struct gateway_options {
     const char *keylog;
     struct identity_order identity_order;
     int64_t workers; /* 0 in the options: one for two CPUs; resolved by options_parse */
+    struct option_list proxy_protocol;
+    struct network_list proxy_networks; /* the same, parsed */
     int64_t max_connections;
+    int64_t max_per_identity; /* 0: no limit */
+    int64_t max_per_address;  /* 0: no limit */
+    int64_t max_handshakes;   /* of one worker */
     int64_t handshake_timeout_ms;
     int64_t idle_timeout_ms; /* 0: never */
     int64_t drain_timeout_ms;
@@ -43,6 +49,7 @@ struct gateway_options {
     int watch;         /* enum option_switch */
     int send_ca_names; /* enum option_switch */
     bool check;
+    int key_holder; /* enum option_switch */
     int log_level;
     int log_format;
 };

@@ -27,8 +27,9 @@
     ROW(REFUSAL_NO_KEY, "wrong_key", 0)            /* it cannot sign for its certificate */ \
     ROW(REFUSAL_NO_COMMON, "nothing_in_common", 0) /* version, suite, group or algorithm */ \
     ROW(REFUSAL_NOT_TLS, "not_tls", 0)                                                      \
-    ROW(REFUSAL_BY_CLIENT, "by_client", 0) /* the client does not accept us */              \
-    ROW(REFUSAL_PROTOCOL, "protocol", 0)   /* what it sent makes no handshake */
+    ROW(REFUSAL_BY_CLIENT, "by_client", 0)       /* the client does not accept us */        \
+    ROW(REFUSAL_NO_SIGNATURE, "no_signature", 0) /* our key holder did not sign */          \
+    ROW(REFUSAL_PROTOCOL, "protocol", 0)         /* what it sent makes no handshake */
 
 enum refusal_kind {
 #define REFUSAL_KIND(kind, name, alert) kind,

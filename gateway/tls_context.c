@@ -28,6 +28,7 @@ struct tls_context {
     struct tls_pair *pairs;
     size_t pair_count;
     struct tls_choice *choice; /* among the pairs */
+    struct key_lease *lease;   /* NULL: the private keys are here */
     struct tls_trust *trust;
     uint64_t generation;
     uint8_t digest[SHA256_DIGEST_LENGTH]; /* of all that it was made from */
@@ -63,6 +64,17 @@ static struct tls_context *context_of(const SSL *ssl)
     return SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
 }
 
+/* With the key holder a pair has the public half of its key only, and signs by asking. */
+static EVP_PKEY *key_of(const struct tls_pair *p)
+{
+    return p->key_is_private ? p->key : NULL;
+}
+
+static const SSL_PRIVATE_KEY_METHOD *method_of(const struct tls_pair *p)
+{
+    return p->key_is_private ? NULL : tls_context_remote_key();
+}
+
 static enum ssl_select_cert_result_t select_pair(const SSL_CLIENT_HELLO *hello)
 {
     const struct tls_context *c = context_of(hello->ssl);
@@ -72,7 +84,8 @@ static enum ssl_select_cert_result_t select_pair(const SSL_CLIENT_HELLO *hello)
     if (p == &c->pairs[0]) {
         return ssl_select_cert_success; /* the SSL_CTX has it */
     }
-    return SSL_set_chain_and_key(hello->ssl, p->chain, p->chain_len, p->key, NULL) == 1
+    tls_context_chose(hello->ssl, (size_t)(p - c->pairs));
+    return SSL_set_chain_and_key(hello->ssl, p->chain, p->chain_len, key_of(p), method_of(p)) == 1
                ? ssl_select_cert_success
                : ssl_select_cert_error;
 }
@@ -152,7 +165,7 @@ static enum err build_ssl(struct tls_context *c, const struct tls_context *previ
      * would be paid for sharing what nobody keeps. */
     SSL_CTX_set_retain_only_sha256_of_client_certs(c->ssl, 1);
     const struct tls_pair *p = &c->pairs[0];
-    if (!SSL_CTX_set_chain_and_key(c->ssl, p->chain, p->chain_len, p->key, NULL)) {
+    if (!SSL_CTX_set_chain_and_key(c->ssl, p->chain, p->chain_len, key_of(p), method_of(p))) {
         ERR_clear_error();
         return load_error_set(why, "%s: BoringSSL does not take this certificate",
                               c->options->cert.items[0]);
@@ -182,6 +195,7 @@ enum err tls_context_load(const struct gateway_options *options, const struct ma
     c->options = options;
     c->tickets = tickets;
     c->keylog_fd = -1;
+    c->lease = key_lease_ref(material_lease(material));
     memcpy(c->digest, material_digest(material), sizeof(c->digest));
     enum err err = load_pairs(c, material, why);
     if (err == ERR_OK) {
@@ -223,6 +237,7 @@ void tls_context_unref(struct tls_context *c)
     free(c->pairs);
     tls_trust_free(c->trust);
     SSL_CTX_free(c->ssl);
+    key_lease_unref(c->lease);
     if (c->keylog_fd >= 0) {
         close(c->keylog_fd);
     }
@@ -252,6 +267,11 @@ struct ticket_keys *tls_context_tickets(const struct tls_context *c)
 uint64_t tls_context_generation(const struct tls_context *c)
 {
     return c->generation;
+}
+
+uint32_t tls_context_key_set(const struct tls_context *c)
+{
+    return c->lease == NULL ? 0 : key_lease_set(c->lease);
 }
 
 const uint8_t *tls_context_digest(const struct tls_context *c)

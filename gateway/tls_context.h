@@ -38,6 +38,14 @@ const uint8_t *tls_context_digest(const struct tls_context *c);
 /* tls_context_log writes what was loaded: certificates with serial and dates, CAs, pins, revocations. */
 void tls_context_log(const struct tls_context *c, const char *message);
 
+/*
+ * Where the private keys are with the key holder: the number of their set, and (defined in tls_session.c) the
+ * method that asks for signatures and the word that a certificate was chosen.
+ */
+uint32_t tls_context_key_set(const struct tls_context *c);
+const SSL_PRIVATE_KEY_METHOD *tls_context_remote_key(void);
+void tls_context_chose(SSL *ssl, size_t pair);
+
 /* tls_context_install puts the callbacks of sessions into a new SSL_CTX (defined in tls_session.c). */
 void tls_context_install(SSL_CTX *ssl_ctx);
 

@@ -15,7 +15,10 @@
 
 #include "tls_verified.h"
 
-enum { OUT_MAX = 8 * 1024 * 1024 };
+enum {
+    OUT_MAX = 8 * 1024 * 1024,
+    HELD_MAX = 1024 * 1024, /* a feed is smaller */
+};
 
 struct tls_engine {
     BIO_METHOD *method;
@@ -25,6 +28,9 @@ struct tls_engine {
     struct tls_context *context;
     struct tls_verified *verified;
     struct tls_session *current; /* whose call runs */
+    struct tls_signer signer;
+    struct slice signature; /* lent to the call that runs; p is NULL when there is none */
+    struct buf held;        /* what `in` points into when a session goes on with what it had kept */
 };
 
 /* What only a handshake needs; freed when it is over. */
@@ -32,6 +38,9 @@ struct tls_handshake {
     struct tls_context *context; /* the one it began under, whatever is swapped in meanwhile */
     struct peer *peer;           /* from the certificate, or from the ticket that was opened */
     struct refusal refusal;
+    uint64_t id;     /* for the signer */
+    uint16_t pair;   /* which of the context's certificates was chosen */
+    struct buf held; /* fed, not taken while a signature is awaited; one feed at most */
 };
 
 struct tls_session {
@@ -85,6 +94,7 @@ struct tls_engine *tls_engine_new(void)
     BIO_set_data(e->bio, e);
     BIO_set_init(e->bio, 1);
     buf_init(&e->out, OUT_MAX);
+    buf_init(&e->held, HELD_MAX);
     e->verified = tls_verified_new();
     return e;
 }
@@ -95,10 +105,16 @@ void tls_engine_free(struct tls_engine *e)
         BIO_free(e->bio);
         BIO_meth_free(e->method);
         buf_release(&e->out);
+        buf_release(&e->held);
         tls_verified_free(e->verified);
         tls_context_unref(e->context);
         free(e);
     }
+}
+
+void tls_engine_set_signer(struct tls_engine *e, struct tls_signer signer)
+{
+    e->signer = signer;
 }
 
 void tls_engine_use(struct tls_engine *e, struct tls_context *c)
@@ -214,6 +230,71 @@ static const SSL_TICKET_AEAD_METHOD ticket_method = {
     .open = open_ticket,
 };
 
+/* The private key is elsewhere: ask, and go on when the answer is there. */
+
+static enum ssl_private_key_result_t ask_signature(SSL *ssl, uint8_t *out, size_t *out_len,
+                                                   size_t max_out, uint16_t scheme,
+                                                   const uint8_t *in, size_t in_len)
+{
+    const struct tls_engine *e = engine_of(ssl);
+    const struct tls_handshake *hs = e->current->hs;
+    struct key_request request = { .id = hs->id,
+                                   .set = tls_context_key_set(hs->context),
+                                   .pair = hs->pair,
+                                   .scheme = scheme,
+                                   .message = { in, in_len } };
+    (void)out;
+    (void)out_len;
+    (void)max_out;
+    return e->signer.ask != NULL && e->signer.ask(e->signer.arg, &request)
+               ? ssl_private_key_retry
+               : ssl_private_key_failure;
+}
+
+static enum ssl_private_key_result_t take_signature(SSL *ssl, uint8_t *out, size_t *out_len,
+                                                    size_t max_out)
+{
+    struct slice s = engine_of(ssl)->signature;
+    if (s.p == NULL) {
+        return ssl_private_key_retry;
+    }
+    if (s.len == 0 || s.len > max_out) {
+        return ssl_private_key_failure;
+    }
+    memcpy(out, s.p, s.len);
+    *out_len = s.len;
+    return ssl_private_key_success;
+}
+
+/* Only RSA key exchange decrypts, and no suite of ours has it. */
+static enum ssl_private_key_result_t no_decryption(SSL *ssl, uint8_t *out, size_t *out_len,
+                                                   size_t max_out, const uint8_t *in, size_t in_len)
+{
+    (void)ssl;
+    (void)out;
+    (void)out_len;
+    (void)max_out;
+    (void)in;
+    (void)in_len;
+    return ssl_private_key_failure;
+}
+
+static const SSL_PRIVATE_KEY_METHOD remote_key = {
+    .sign = ask_signature,
+    .decrypt = no_decryption,
+    .complete = take_signature,
+};
+
+const SSL_PRIVATE_KEY_METHOD *tls_context_remote_key(void)
+{
+    return &remote_key;
+}
+
+void tls_context_chose(SSL *ssl, size_t pair)
+{
+    handshake_of(ssl)->pair = (uint16_t)pair;
+}
+
 void tls_context_install(SSL_CTX *ssl_ctx)
 {
     SSL_CTX_set_custom_verify(ssl_ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, verify);
@@ -222,7 +303,7 @@ void tls_context_install(SSL_CTX *ssl_ctx)
 
 /* Sessions. */
 
-struct tls_session *tls_session_new(struct tls_engine *e)
+struct tls_session *tls_session_new(struct tls_engine *e, uint64_t id)
 {
     struct tls_session *s = mem_zalloc(sizeof(*s));
     s->ssl = SSL_new(tls_context_ssl(e->context));
@@ -231,6 +312,8 @@ struct tls_session *tls_session_new(struct tls_engine *e)
     }
     s->hs = mem_zalloc(sizeof(*s->hs));
     s->hs->context = tls_context_ref(e->context);
+    s->hs->id = id;
+    buf_init(&s->hs->held, HELD_MAX);
     BIO_up_ref(e->bio);
     SSL_set_bio(s->ssl, e->bio, e->bio);
     SSL_set_accept_state(s->ssl);
@@ -243,6 +326,7 @@ static void handshake_free(struct tls_handshake *hs)
     if (hs != NULL) {
         peer_unref(hs->peer);
         tls_context_unref(hs->context);
+        buf_release(&hs->held);
         free(hs);
     }
 }
@@ -263,6 +347,8 @@ static enum tls_status status_of(struct tls_session *s, int ret)
         return TLS_DONE;
     case SSL_ERROR_WANT_READ:
         return TLS_WANT_READ;
+    case SSL_ERROR_WANT_PRIVATE_KEY_OPERATION:
+        return TLS_WANT_SIGNATURE;
     case SSL_ERROR_ZERO_RETURN:
         return TLS_CLOSED;
     default:
@@ -355,6 +441,8 @@ enum tls_status tls_session_handshake(struct tls_engine *e, struct tls_session *
     enum tls_status status = status_of(s, SSL_do_handshake(s->ssl));
     if (status == TLS_FAILED) {
         tell_plain_alert(fed);
+    } else if (status == TLS_WANT_SIGNATURE) {
+        buf_append_slice(&s->hs->held, e->in);
     }
     if (status != TLS_DONE) {
         return status;
@@ -370,6 +458,19 @@ enum tls_status tls_session_handshake(struct tls_engine *e, struct tls_session *
     }
     send_ticket(e, s);
     return TLS_DONE;
+}
+
+enum tls_status tls_session_signed(struct tls_engine *e, struct tls_session *s,
+                                   struct slice signature)
+{
+    buf_release(&e->held);
+    e->held = s->hs->held; /* the engine's, since the session may not have hs when it reads on */
+    buf_init(&s->hs->held, HELD_MAX);
+    tls_engine_feed(e, buf_slice(&e->held));
+    e->signature = signature.len == 0 ? SLICE("") : signature;
+    enum tls_status status = tls_session_handshake(e, s);
+    e->signature = (struct slice){ NULL, 0 };
+    return status;
 }
 
 struct peer *tls_session_take_peer(struct tls_session *s)
@@ -443,6 +544,7 @@ static const struct {
     { SSL_R_TOO_MANY_KEY_UPDATES, REFUSAL_PROTOCOL, "a flood of KeyUpdates" },
     { SSL_R_TOO_MANY_EMPTY_FRAGMENTS, REFUSAL_PROTOCOL, "a flood of empty records" },
     { SSL_R_TOO_MANY_WARNING_ALERTS, REFUSAL_PROTOCOL, "a flood of warning alerts" },
+    { SSL_R_PRIVATE_KEY_OPERATION_FAILED, REFUSAL_NO_SIGNATURE, "our key holder did not sign" },
     { SSL_R_BAD_SIGNATURE, REFUSAL_NO_KEY,
       "it does not hold the certificate's key: wrong signature" },
     { SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC, REFUSAL_PROTOCOL,

@@ -11,20 +11,32 @@
 #define COFRE_GATEWAY_TLS_SESSION_H
 
 #include "base/buf.h"
+#include "key_wire.h"
 #include "tls_context.h"
 
 struct tls_engine;
 struct tls_session;
 
 enum tls_status {
-    TLS_DONE,      /* handshake: finished; read: *n bytes came out */
-    TLS_WANT_READ, /* everything fed was taken; feed more */
-    TLS_CLOSED,    /* the client sent close_notify */
-    TLS_FAILED,    /* see tls_session_failure; an alert may be waiting in the output */
+    TLS_DONE,           /* handshake: finished; read: *n bytes came out */
+    TLS_WANT_READ,      /* everything fed was taken; feed more */
+    TLS_WANT_SIGNATURE, /* handshake: the signer was asked; what was fed and not taken is kept */
+    TLS_CLOSED,         /* the client sent close_notify */
+    TLS_FAILED,         /* see tls_session_failure; an alert may be waiting in the output */
 };
 
 struct tls_engine *tls_engine_new(void);
 void tls_engine_free(struct tls_engine *e);
+
+/*
+ * tls_engine_set_signer: who signs under contexts whose private keys are not in this process. `ask` is
+ * called in a handshake, with the session's id; false: it cannot. The answer goes to tls_session_signed.
+ */
+struct tls_signer {
+    bool (*ask)(void *arg, const struct key_request *request);
+    void *arg;
+};
+void tls_engine_set_signer(struct tls_engine *e, struct tls_signer signer);
 
 /* tls_engine_use makes new sessions use this context (a reference is taken, the former one dropped). */
 void tls_engine_use(struct tls_engine *e, struct tls_context *c);
@@ -34,11 +46,18 @@ const struct tls_context *tls_engine_context(const struct tls_engine *e);
 void tls_engine_feed(struct tls_engine *e, struct slice ciphertext);
 struct buf *tls_engine_out(struct tls_engine *e);
 
-/* tls_session_new starts a handshake under the engine's context; never NULL. */
-struct tls_session *tls_session_new(struct tls_engine *e);
+/* tls_session_new starts a handshake under the engine's context; never NULL. `id` is for the signer. */
+struct tls_session *tls_session_new(struct tls_engine *e, uint64_t id);
 void tls_session_free(struct tls_session *s);
 
 enum tls_status tls_session_handshake(struct tls_engine *e, struct tls_session *s);
+
+/*
+ * tls_session_signed goes on after TLS_WANT_SIGNATURE, first with what was fed before. An empty
+ * signature was refused: the handshake fails.
+ */
+enum tls_status tls_session_signed(struct tls_engine *e, struct tls_session *s,
+                                   struct slice signature);
 
 /* After TLS_DONE from the handshake, once: who it is; the caller's reference. */
 struct peer *tls_session_take_peer(struct tls_session *s);

@@ -13,8 +13,10 @@
 #include "conn.h"
 #include "conn_table.h"
 #include "evict.h"
+#include "key_client.h"
 #include "listener.h"
 #include "part_queue.h"
+#include "reception.h"
 #include "reply_batch.h"
 
 enum {
@@ -43,15 +45,18 @@ struct worker {
     struct listener **listeners;
     size_t listener_count;
     struct link *link;
+    struct key_client *keys; /* NULL: the private keys are here */
     struct tls_engine *tls;
     struct metrics metrics;
     struct request_parser parser;
     struct conn_table *conns;
+    struct reception *reception;
     struct reply_batch *batch;
     struct part_queue *parts;
     struct buf scratch;
     unsigned refusals_left;
     unsigned refusals_hidden;
+    uint64_t dropped_logged;
     unsigned ticks;
     int64_t crls_looked_at; /* unix seconds */
     uint8_t read_buffer[WORKER_READ_MAX];
@@ -126,6 +131,38 @@ static const struct link_events link_events = {
     .on_batch_end = deliver_batch,
 };
 
+/* The key holder's answers; a client that is gone meanwhile has no place in the table. */
+
+static void on_signature(void *arg, const struct key_reply *reply)
+{
+    struct worker *w = arg;
+    struct conn *c = conn_table_find(w->conns, reply->id);
+    if (c != NULL) {
+        conn_on_signature(c, reply->signature);
+    }
+}
+
+static void on_signer_lost(void *arg)
+{
+    struct worker *w = arg;
+    for (size_t i = 0; i < conn_table_size(w->conns); i++) {
+        struct conn *c = conn_table_at(w->conns, i);
+        if (c != NULL) {
+            conn_on_signature(c, SLICE("")); /* which only those that wait for one mind */
+        }
+    }
+}
+
+static const struct key_client_events key_events = {
+    .on_reply = on_signature,
+    .on_lost = on_signer_lost,
+};
+
+static bool ask_signature(void *arg, const struct key_request *request)
+{
+    return key_client_ask(arg, request);
+}
+
 /* Once per loop turn: long requests take turns, and everything leaves in one write. */
 
 /* pump_parts returns whether every long request has left. */
@@ -154,9 +191,8 @@ static void unchoke(struct worker *w)
     }
 }
 
-static void flush_link(uv_prepare_t *handle)
+static void flush(struct worker *w)
 {
-    struct worker *w = handle->data;
     if (w->ended) {
         return;
     }
@@ -164,10 +200,29 @@ static void flush_link(uv_prepare_t *handle)
         link_say_drained(w->link);
     }
     link_flush(w->link);
+    if (w->keys != NULL) {
+        key_client_flush(w->keys);
+    }
     if (w->choked && !link_is_draining(w->link) && buf_len(link_out(w->link)) < LINK_LOW) {
         unchoke(w);
     }
 }
+
+static void before_poll(uv_prepare_t *handle)
+{
+    flush(handle->data);
+}
+
+/* Commands that came in this turn do not wait for the handshakes of this turn. */
+static void before_handshakes(void *arg)
+{
+    flush(arg);
+}
+
+static const struct reception_events reception_events = {
+    .before = before_handshakes,
+    .serve = conn_serve,
+};
 
 /* Time. */
 
@@ -183,6 +238,7 @@ static void watch_crls(struct worker *w)
 
 static void every_second(struct worker *w)
 {
+    w->metrics.waiting = arrivals_waiting(worker_arrivals(w));
     if (w->number == 0) {
         watch_crls(w);
     }
@@ -191,6 +247,11 @@ static void every_second(struct worker *w)
         log_event(LOG_WARNING, "more refusals than are logged one by one",
                   LF_INT("not_logged", w->refusals_hidden));
     }
+    if (w->metrics.handshakes_dropped > w->dropped_logged) {
+        log_event(LOG_WARNING, "handshakes dropped: more than --max-handshakes are under way",
+                  LF_INT("dropped", w->metrics.handshakes_dropped - w->dropped_logged));
+    }
+    w->dropped_logged = w->metrics.handshakes_dropped;
     w->refusals_hidden = 0;
     w->refusals_left = REFUSALS_LOGGED;
 }
@@ -226,6 +287,8 @@ static void end_when_empty(struct worker *w)
     }
     w->ended = true;
     link_close(w->link);
+    key_client_close(w->keys);
+    reception_close(w->reception);
     call_queue_close(&w->calls);
     uv_close((uv_handle_t *)&w->before_poll, NULL);
     uv_close((uv_handle_t *)&w->tick, NULL);
@@ -294,7 +357,11 @@ void worker_shared_init(struct worker_shared *shared, const struct gateway_optio
                         uv_loop_t *main_loop, void (*on_ended)(void *arg), void *arg)
 {
     *shared = (struct worker_shared){ .options = options, .on_ended = on_ended, .arg = arg };
-    atomic_init(&shared->connections, 0);
+    shared->admission = admission_new(&(struct admission_limits){
+        .connections = options->max_connections,
+        .per_identity = options->max_per_identity,
+        .per_address = options->max_per_address,
+    });
     atomic_init(&shared->linked, 0);
     call_queue_init(&shared->answers, main_loop, take_answer, shared);
 }
@@ -307,6 +374,7 @@ void worker_shared_close(struct worker_shared *shared)
 void worker_shared_release(struct worker_shared *shared)
 {
     call_queue_release(&shared->answers);
+    admission_free(shared->admission);
 }
 
 void worker_call(struct worker *w, struct worker_call *c)
@@ -381,8 +449,16 @@ static void init_handles(struct worker *w)
     w->before_poll.data = w;
     w->tick.data = w;
     w->drain_limit.data = w;
-    uv_prepare_start(&w->before_poll, flush_link);
+    uv_prepare_start(&w->before_poll, before_poll);
     uv_timer_start(&w->tick, on_tick, TICK_MS, TICK_MS);
+}
+
+static void init_keys(struct worker *w, int fd)
+{
+    if (fd >= 0) {
+        w->keys = key_client_new(&w->loop, fd, &key_events, w);
+        tls_engine_set_signer(w->tls, (struct tls_signer){ .ask = ask_signature, .arg = w->keys });
+    }
 }
 
 static void init_listeners(struct worker *w, const int *fds, size_t count)
@@ -406,7 +482,8 @@ static void set_constants(struct worker *w)
 }
 
 enum err worker_start(struct worker_shared *shared, unsigned number, const int *listen_fds,
-                      size_t listen_count, struct tls_context *context, struct worker **out)
+                      size_t listen_count, int key_fd, struct tls_context *context,
+                      struct worker **out)
 {
     struct worker *w = mem_zalloc(sizeof(*w));
     w->shared = shared;
@@ -421,8 +498,11 @@ enum err worker_start(struct worker_shared *shared, unsigned number, const int *
     w->parts = part_queue_new();
     w->tls = tls_engine_new();
     tls_engine_use(w->tls, context);
+    init_keys(w, key_fd);
     request_parser_init(&w->parser, (size_t)shared->options->max_request);
     buf_init(&w->scratch, SCRATCH_MAX);
+    w->reception =
+        reception_new(&w->loop, (size_t)shared->options->max_handshakes, &reception_events, w);
     w->link = link_new(&w->loop, shared->options->core, &link_events, w);
     init_listeners(w, listen_fds, listen_count);
     *out = w;
@@ -452,29 +532,30 @@ void worker_join(struct worker *w)
 void worker_offer(struct worker *w, int fd, const struct sockaddr_storage *from)
 {
     w->metrics.accepted++;
-    if (atomic_fetch_add(&w->shared->connections, 1) >= worker_options(w)->max_connections) {
-        atomic_fetch_sub(&w->shared->connections, 1);
-        w->metrics.turned_away++;
-        if (worker_log_refusal(w)) {
-            char peer[ADDRESS_TEXT];
-            address_text(from, peer);
-            log_event(LOG_WARNING, "client turned away: --max-connections are connected",
-                      LF_STR("peer", peer));
-        }
-        close(fd);
-        return;
-    }
     w->metrics.connections++;
     uint64_t session = conn_table_reserve(w->conns);
     conn_table_set(w->conns, session, conn_accept(w, fd, from, session));
+    struct arrival *surplus = arrivals_surplus(worker_arrivals(w));
+    if (surplus != NULL) {
+        conn_give_way(surplus);
+    }
 }
 
 void worker_forget(struct worker *w, struct conn *c)
 {
     conn_table_drop(w->conns, conn_session(c));
     w->metrics.connections--;
-    atomic_fetch_sub(&w->shared->connections, 1);
     end_when_empty(w);
+}
+
+struct arrivals *worker_arrivals(struct worker *w)
+{
+    return reception_arrivals(w->reception);
+}
+
+struct admission *worker_admission(struct worker *w)
+{
+    return w->shared->admission;
 }
 
 bool worker_may_read(struct worker *w)

@@ -1,6 +1,6 @@
 /*
  * worker: one thread with its loop, its listeners, its link and its connections. Workers share
- * nothing that is written, but the count of connections, the references of the TLS context, and the
+ * nothing that is written, but the counts of sessions, the references of the TLS context, and the
  * queues of calls.
  */
 #ifndef COFRE_GATEWAY_WORKER_H
@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 #include <uv.h>
 
+#include "admission.h"
+#include "arrivals.h"
 #include "call_queue.h"
 #include "link.h"
 #include "metrics.h"
@@ -24,7 +26,7 @@ struct reply_batch;
 /* What all workers have in common; the main loop's. */
 struct worker_shared {
     const struct gateway_options *options;
-    atomic_long connections;     /* in all workers, against --max-connections */
+    struct admission *admission; /* the limits of sessions */
     atomic_uint linked;          /* workers whose link came up at least once */
     struct call_queue answers;   /* calls that workers are done with */
     void (*on_ended)(void *arg); /* a worker has drained; on the main loop */
@@ -42,11 +44,11 @@ void worker_shared_close(struct worker_shared *shared);
 void worker_shared_release(struct worker_shared *shared);
 
 /*
- * worker_start makes a thread that accepts on `listen_fds` (taken over) under `context` (a reference
- * is taken).
+ * worker_start makes a thread that accepts on `listen_fds` under `context` (a reference is taken), and has
+ * `key_fd` sign, -1 when the private keys are in the context. The descriptors are taken over.
  */
 MUST_CHECK enum err worker_start(struct worker_shared *shared, unsigned number,
-                                 const int *listen_fds, size_t listen_count,
+                                 const int *listen_fds, size_t listen_count, int key_fd,
                                  struct tls_context *context, struct worker **out);
 
 /*
@@ -88,7 +90,11 @@ bool worker_may_read(struct worker *w);
 /* worker_each visits all connections, whatever their state. */
 void worker_each(struct worker *w, void (*visit)(struct conn *c, void *arg), void *arg);
 
-/* worker_offer accepts a socket, or closes it when there are too many. */
+/* The connections that are no sessions yet, and the limits of those that are. */
+struct arrivals *worker_arrivals(struct worker *w);
+struct admission *worker_admission(struct worker *w);
+
+/* worker_offer accepts a socket; when too many are in their handshake, another gives way. */
 void worker_offer(struct worker *w, int fd, const struct sockaddr_storage *from);
 
 /* worker_forget takes a connection out of the tables; called once, when its handles are closed. */
