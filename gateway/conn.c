@@ -1,6 +1,6 @@
 /*
- * conn: the client's side of a connection: its socket, its TLS, its states. What concerns the core is
- * in conn_link.c. Everything that a callback may end in goes through conn_set_state, and a connection
+ * conn: the client's side of a connection: its socket, its TLS, its states. What comes before it is a session is
+ * in conn_arrival.c, and what concerns the core in conn_link.c. Everything that a callback may end in goes through conn_set_state, and a connection
  * is freed by its close callback alone, so that no function here has to ask whether it still exists.
  */
 #include "conn_priv.h"
@@ -14,31 +14,35 @@
 #include "base/log.h"
 
 enum {
-    ENDING_MS = 60000,      /* for replies under way */
+    ENDING_MS = 60000,        /* for replies under way */
+    LAST_HANDSHAKE_MS = 1000, /* when the gateway stops */
     CLOSING_MS = 1000,      /* for the last bytes, and for the client to read them before a reset */
     EXPIRY_LOOK_MS = 60000, /* the clock may be set meanwhile: look again at least so often */
     OUT_MAX = 16 * 1024 * 1024,
     KEEP_OUT = 1024 * 1024, /* of the engine's output buffer */
 };
 
-static void feed_handshake(struct conn *c, struct slice bytes);
 static void feed_requests(struct conn *c, struct slice bytes);
 static void drop_bytes(struct conn *c, struct slice bytes);
 
 /*
  * name        for the log
+ * arrives     it is no session yet: --handshake-timeout counts, and it ends without ceremony
  * on_bytes    what to do with what the client sent; NULL: it is not read
  */
 static const struct state_row {
     const char *name;
+    bool arrives;
     void (*on_bytes)(struct conn *c, struct slice bytes);
 } rows[] = {
-    [CONN_HANDSHAKE] = { "handshake", feed_handshake },
-    [CONN_SIGNING] = { "handshake", NULL },
-    [CONN_OPEN] = { "open", feed_requests },
-    [CONN_ENDING] = { "ending", NULL },
-    [CONN_CLOSING] = { "closing", drop_bytes },
-    [CONN_CLOSED] = { "closed", NULL },
+    [CONN_HEADER] = { "PROXY header", true, conn_take_header },
+    [CONN_HELLO] = { "ClientHello", true, conn_take_hello },
+    [CONN_HANDSHAKE] = { "handshake", true, conn_take_flight },
+    [CONN_SIGNING] = { "handshake", true, NULL },
+    [CONN_OPEN] = { "open", false, feed_requests },
+    [CONN_ENDING] = { "ending", false, NULL },
+    [CONN_CLOSING] = { "closing", false, drop_bytes },
+    [CONN_CLOSED] = { "closed", false, NULL },
 };
 
 static int64_t unix_ms(void)
@@ -72,25 +76,28 @@ static uint64_t open_deadline(const struct conn *c)
     return ms;
 }
 
-/* One for the whole handshake: active_at is when it began. */
-static uint64_t handshake_deadline(const struct conn *c)
+uint64_t conn_arrival_left(const struct conn *c)
 {
-    uint64_t end = c->active_at + (uint64_t)worker_options(c->worker)->handshake_timeout_ms;
-    uint64_t now = uv_now(worker_loop(c->worker));
-    return end > now ? end - now : 1;
+    uint64_t limit = (uint64_t)worker_options(c->worker)->handshake_timeout_ms;
+    uint64_t took = uv_now(worker_loop(c->worker)) - c->active_at;
+    return took < limit ? limit - took : 0;
 }
 
-static bool in_handshake(unsigned state)
+/* Never 0, which would be never. */
+static uint64_t arrival_deadline(const struct conn *c)
 {
-    return state == CONN_HANDSHAKE || state == CONN_SIGNING;
+    uint64_t left = conn_arrival_left(c) + 1;
+    return worker_stops(c->worker) ? lesser(left, LAST_HANDSHAKE_MS) : left;
 }
 
 static uint64_t deadline_of(const struct conn *c)
 {
     switch ((enum conn_state)c->state) {
+    case CONN_HEADER:
+    case CONN_HELLO:
     case CONN_HANDSHAKE:
     case CONN_SIGNING:
-        return handshake_deadline(c);
+        return arrival_deadline(c);
     case CONN_OPEN:
         return open_deadline(c);
     case CONN_ENDING:
@@ -103,19 +110,47 @@ static uint64_t deadline_of(const struct conn *c)
     return 0;
 }
 
+/* A live session is one that the core knows, or would if it were there. */
+static bool is_live(unsigned state)
+{
+    return state == CONN_OPEN || state == CONN_ENDING;
+}
+
+static void count_session(struct conn *c, bool ended)
+{
+    struct metrics *m = worker_metrics(c->worker);
+    bool is_1_2 = strcmp(tls_session_info(c->tls).version, "TLSv1.2") == 0;
+    *(is_1_2 ? &m->sessions_tls_1_2 : &m->sessions_tls_1_3) += ended ? UINT64_MAX : 1;
+    worker_trusts(c->worker, c->peer->trusted_until, ended);
+}
+
 void conn_set_state(struct conn *c, enum conn_state next)
 {
     struct metrics *m = worker_metrics(c->worker);
-    m->handshaking += in_handshake(next);
-    m->handshaking -= in_handshake(c->state);
+    m->handshaking += rows[next].arrives;
+    m->handshaking -= rows[c->state].arrives;
+    if (is_live(c->state) != is_live(next)) {
+        count_session(c, is_live(c->state));
+    }
     c->state = (uint8_t)next;
     worker_set_deadline(c->worker, c, deadline_of(c));
 }
 
+void conn_set_from(struct conn *c, const struct sockaddr_storage *from)
+{
+    memcpy(&c->from, from, sizeof(c->from));
+}
+
+void conn_from(const struct conn *c, struct sockaddr_storage *out)
+{
+    *out = (struct sockaddr_storage){ .ss_family = AF_UNSPEC };
+    memcpy(out, &c->from, sizeof(c->from));
+}
+
 void conn_peer_text(const struct conn *c, char out[ADDRESS_TEXT])
 {
-    struct sockaddr_storage addr = { .ss_family = AF_UNSPEC };
-    memcpy(&addr, &c->from, sizeof(c->from));
+    struct sockaddr_storage addr;
+    conn_from(c, &addr);
     address_text(&addr, out);
 }
 
@@ -137,13 +172,18 @@ uint64_t conn_session(const struct conn *c)
 
 /* Polling. */
 
-static bool wants_read(struct conn *c)
+/* How much may be read now. */
+static size_t read_room(struct conn *c)
 {
     if (c->eof || rows[c->state].on_bytes == NULL) {
-        return false;
+        return 0;
     }
-    return c->state != CONN_OPEN ||
-           (!c->paused && !c->bad && buf_len(&c->out) < OUT_HIGH && worker_may_read(c->worker));
+    if (rows[c->state].arrives) {
+        return conn_arrival_room(c);
+    }
+    bool may = c->state != CONN_OPEN ||
+               (!c->paused && !c->bad && buf_len(&c->out) < OUT_HIGH && worker_may_read(c->worker));
+    return may ? WORKER_READ_MAX : 0;
 }
 
 static void on_poll(uv_poll_t *poll, int status, int events);
@@ -153,7 +193,7 @@ static void update_poll(struct conn *c)
     if (c->state == CONN_CLOSED) {
         return;
     }
-    int events = (wants_read(c) ? UV_READABLE : 0) | (buf_len(&c->out) > 0 ? UV_WRITABLE : 0);
+    int events = (read_room(c) > 0 ? UV_READABLE : 0) | (buf_len(&c->out) > 0 ? UV_WRITABLE : 0);
     if (events == c->poll_events) {
         return;
     }
@@ -196,6 +236,8 @@ void conn_kill(struct conn *c, const char *why)
     log_end(c, why);
     conn_leave_core(c, why);
     conn_set_state(c, CONN_CLOSED);
+    conn_arrival_free(c);
+    admission_leave(worker_admission(c->worker), &c->place);
     request_stream_release(&c->requests);
     tls_session_free(c->tls);
     c->tls = NULL;
@@ -206,8 +248,8 @@ void conn_kill(struct conn *c, const char *why)
 
 void conn_finish(struct conn *c, const char *why)
 {
-    if (in_handshake(c->state)) {
-        conn_kill(c, why);
+    if (rows[c->state].arrives) {
+        worker_set_deadline(c->worker, c, lesser(arrival_deadline(c), LAST_HANDSHAKE_MS));
     } else if (c->state == CONN_OPEN) {
         log_end(c, why);
         c->why = why;
@@ -238,8 +280,7 @@ static bool try_send(struct conn *c, struct slice s, size_t *n)
     return true;
 }
 
-/* push sends what TLS has put out; what the socket does not take is kept. False: it broke. */
-static bool push(struct conn *c)
+bool conn_push(struct conn *c)
 {
     struct buf *out = tls_engine_out(worker_tls(c->worker));
     struct slice s = buf_slice(out);
@@ -278,13 +319,12 @@ bool conn_write(struct conn *c, struct slice plain)
     if (plain.len == 0) {
         return true;
     }
-    return tls_session_write(worker_tls(c->worker), c->tls, plain) == TLS_DONE && push(c);
+    return tls_session_write(worker_tls(c->worker), c->tls, plain) == TLS_DONE && conn_push(c);
 }
 
-/* send_last closes once what TLS has put out is sent: an alert must not be lost by a reset. */
-static void send_last(struct conn *c, const char *why)
+void conn_send_last(struct conn *c, const char *why)
 {
-    if (!push(c)) {
+    if (!conn_push(c)) {
         conn_kill(c, why);
         return;
     }
@@ -300,7 +340,7 @@ void conn_say_goodbye(struct conn *c, const char *why)
     log_end(c, why);
     conn_leave_core(c, why);
     tls_session_close(worker_tls(c->worker), c->tls);
-    send_last(c, "the connection broke");
+    conn_send_last(c, "the connection broke");
 }
 
 /* Input. */
@@ -327,77 +367,7 @@ void conn_distrust(struct conn *c, const struct refusal *why)
               LF_SLICE("identity", c->peer->identity), LF_SLICE("serial", c->peer->serial));
     conn_leave_core(c, why->reason);
     tls_session_abort(worker_tls(c->worker), c->tls, refusal_alert(why->kind));
-    send_last(c, why->reason);
-}
-
-static void log_refused(struct conn *c, const struct tls_failure *f)
-{
-    char peer[ADDRESS_TEXT];
-    if (!worker_log_refusal(c->worker)) {
-        return;
-    }
-    conn_peer_text(c, peer);
-    if (f->cert == NULL) {
-        log_event(LOG_WARNING, "handshake failed", LF_STR("peer", peer),
-                  LF_STR("reason", f->reason));
-        return;
-    }
-    log_event(LOG_WARNING, "client refused", LF_STR("peer", peer), LF_STR("reason", f->reason),
-              LF_STR("subject", f->cert->subject), LF_STR("issuer", f->cert->issuer),
-              LF_STR("serial", f->cert->serial));
-}
-
-static void handshake_failed(struct conn *c)
-{
-    struct tls_failure f = tls_session_failure(c->tls);
-    struct metrics *m = worker_metrics(c->worker);
-    *(f.cert != NULL ? &m->handshakes_refused : &m->handshakes_failed) += 1;
-    m->refused[f.kind]++;
-    log_refused(c, &f);
-    send_last(c, "handshake failed");
-}
-
-static void take_plain(struct conn *c);
-
-static void handshake_done(struct conn *c)
-{
-    struct metrics *m = worker_metrics(c->worker);
-    *(tls_session_info(c->tls).resumed ? &m->handshakes_resumed : &m->handshakes_full) += 1;
-    c->peer = tls_session_take_peer(c->tls);
-    conn_set_state(c, CONN_OPEN);
-    conn_open_session(c);
-    take_plain(c); /* commands may have come with the client's last handshake message */
-}
-
-static void handshake_went(struct conn *c, enum tls_status status)
-{
-    if (status == TLS_FAILED || status == TLS_CLOSED) {
-        handshake_failed(c);
-    } else if (!push(c)) {
-        conn_kill(c, "the client left during the handshake");
-    } else if (status == TLS_DONE) {
-        handshake_done(c);
-    } else if (status == TLS_WANT_SIGNATURE) {
-        conn_set_state(c,
-                       CONN_SIGNING); /* still polled: the answer mostly comes before the client */
-    }
-}
-
-static void feed_handshake(struct conn *c, struct slice bytes)
-{
-    struct tls_engine *e = worker_tls(c->worker);
-    tls_engine_feed(e, bytes);
-    handshake_went(c, tls_session_handshake(e, c->tls));
-}
-
-void conn_on_signature(struct conn *c, struct slice signature)
-{
-    if (c->state != CONN_SIGNING) {
-        return;
-    }
-    conn_set_state(c, CONN_HANDSHAKE);
-    handshake_went(c, tls_session_signed(worker_tls(c->worker), c->tls, signature));
-    update_poll(c);
+    conn_send_last(c, why->reason);
 }
 
 /* decrypt takes all that was fed; it fits the plain buffer by WORKER_PLAIN_MAX's definition. */
@@ -437,7 +407,7 @@ static void tls_broke(struct conn *c)
               LF_STR("peer", peer), LF_SLICE("identity", c->peer->identity),
               LF_STR("reason", f.reason));
     conn_leave_core(c, "TLS failed");
-    send_last(c, f.reason);
+    conn_send_last(c, f.reason);
 }
 
 static void take_plain(struct conn *c)
@@ -455,11 +425,22 @@ static void take_plain(struct conn *c)
         return;
     }
     c->eof = c->eof || status == TLS_CLOSED;
-    if (!push(c)) { /* an answer to a KeyUpdate */
+    if (!conn_push(c)) { /* an answer to a KeyUpdate */
         conn_kill(c, "the connection broke");
         return;
     }
     conn_advance(c);
+}
+
+void conn_open(struct conn *c)
+{
+    c->active_at = uv_now(worker_loop(c->worker));
+    conn_set_state(c, CONN_OPEN);
+    conn_open_session(c);
+    take_plain(c); /* commands may have come with the client's last handshake message */
+    if (worker_stops(c->worker)) {
+        conn_finish(c, "the gateway stops");
+    }
 }
 
 static void feed_requests(struct conn *c, struct slice bytes)
@@ -472,7 +453,10 @@ static void feed_requests(struct conn *c, struct slice bytes)
 static void on_eof(struct conn *c)
 {
     c->eof = true;
-    if (c->state == CONN_HANDSHAKE || c->state == CONN_CLOSING) {
+    bool may_go_on = c->state == CONN_HANDSHAKE && buf_len(&c->arrival->in) > 0;
+    if (may_go_on) {
+        update_poll(c); /* what came before may end the handshake, and bring commands */
+    } else if (rows[c->state].arrives || c->state == CONN_CLOSING) {
         conn_kill(c, "the client closed the connection");
     } else {
         conn_advance(c);
@@ -481,12 +465,13 @@ static void on_eof(struct conn *c)
 
 static void read_socket(struct conn *c)
 {
-    if (!wants_read(c)) {
+    size_t room = read_room(c);
+    if (room == 0) {
         update_poll(c); /* a mark was passed since the last look */
         return;
     }
     uint8_t *to = worker_read_buffer(c->worker);
-    ssize_t n = recv(c->fd, to, WORKER_READ_MAX, 0);
+    ssize_t n = recv(c->fd, to, room, 0);
     if (n > 0) {
         worker_metrics(c->worker)->bytes_in += (uint64_t)n;
         rows[c->state].on_bytes(c, (struct slice){ to, (size_t)n });
@@ -602,6 +587,8 @@ static void open_deadline_passed(struct conn *c)
 void conn_on_deadline(struct conn *c)
 {
     switch ((enum conn_state)c->state) {
+    case CONN_HEADER:
+    case CONN_HELLO:
     case CONN_HANDSHAKE:
     case CONN_SIGNING:
         worker_metrics(c->worker)->handshakes_late++;
@@ -619,6 +606,29 @@ void conn_on_deadline(struct conn *c)
     }
 }
 
+bool conn_facts(const struct conn *c, struct conn_facts *out)
+{
+    if (!is_live(c->state)) {
+        return false;
+    }
+    out->peer = c->peer;
+    out->tls = tls_session_info(c->tls);
+    out->opened_at = c->opened_at;
+    conn_peer_text(c, out->address);
+    return true;
+}
+
+int64_t conn_trusted_until(const struct conn *c)
+{
+    return is_live(c->state) ? c->peer->trusted_until : INT64_MAX;
+}
+
+bool conn_is_quiet(const struct conn *c, uint64_t ms)
+{
+    return c->state == CONN_OPEN && c->unanswered == 0 && c->part == NULL && !c->mid_reply &&
+           buf_len(&c->out) == 0 && uv_now(worker_loop(c->worker)) - c->active_at >= ms;
+}
+
 struct conn *conn_accept(struct worker *w, int fd, const struct sockaddr_storage *from,
                          uint64_t session)
 {
@@ -628,12 +638,13 @@ struct conn *conn_accept(struct worker *w, int fd, const struct sockaddr_storage
     c->session = session;
     c->opened_at = unix_ms();
     c->active_at = uv_now(worker_loop(w));
-    memcpy(&c->from, from, sizeof(c->from));
+    conn_set_from(c, from);
     buf_init(&c->out, OUT_MAX);
-    c->tls = tls_session_new(worker_tls(w), session);
     c->state = CONN_CLOSED;
     uv_poll_init(worker_loop(w), &c->poll, fd);
-    conn_set_state(c, CONN_HANDSHAKE);
+    conn_arrival_new(c);
+    bool by_proxy = network_list_has(&worker_options(w)->proxy_networks, from);
+    conn_set_state(c, by_proxy ? CONN_HEADER : CONN_HELLO);
     update_poll(c);
     return c;
 }

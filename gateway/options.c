@@ -93,18 +93,33 @@ static enum err check_together(const struct gateway_options *o, int argc, char *
     if (o->client_ca.count == 0 && o->client_pin.count == 0) {
         return complain("--client-ca FILE or --client-pin FILE is missing: whom to let in");
     }
+    if (o->takeover && o->status == NULL) {
+        return complain("--takeover needs --status PATH: where the old gateway is asked");
+    }
     if (o->keylog != NULL && !given_on_command_line(argc, argv, "keylog")) {
         return complain("--keylog must be given on the command line, not in a file");
     }
     return ERR_OK;
 }
 
+static enum err parse_networks(struct gateway_options *o)
+{
+    const struct option_list *texts = &o->proxy_protocol;
+    o->proxy_networks.items = mem_alloc((texts->count + 1) * sizeof(o->proxy_networks.items[0]));
+    for (size_t i = 0; i < texts->count; i++) {
+        if (network_parse(texts->items[i], &o->proxy_networks.items[i]) != ERR_OK) {
+            fprintf(stderr,
+                    "cofre-gateway: --proxy-protocol %s: not a network such as 10.0.0.0/8\n",
+                    texts->items[i]);
+            return ERR_INVALID;
+        }
+    }
+    o->proxy_networks.count = texts->count;
+    return ERR_OK;
+}
+
 static void fill_defaults(struct gateway_options *o)
 {
-    static const char *default_listen[] = { "127.0.0.1:6380" };
-    if (o->listen.count == 0) {
-        o->listen = (struct option_list){ .items = default_listen, .count = 1 };
-    }
     if (o->workers == 0) {
         long cpus = sysconf(_SC_NPROCESSORS_ONLN);
         o->workers = cpus < 1 ? 1 : (cpus + 1) / 2; /* the others are for the core and PostgreSQL */
@@ -120,6 +135,7 @@ enum err options_parse(struct gateway_options *out, int argc, char **argv)
     *out = (struct gateway_options){
         .identity = "uri,dns,email,cn",
         .max_connections = 10000,
+        .max_handshakes = 1024,
         .handshake_timeout_ms = 10000,
         .drain_timeout_ms = 10000,
         .max_request = 64 * 1024 * 1024,
@@ -155,7 +171,15 @@ enum err options_parse(struct gateway_options *out, int argc, char **argv)
         { "workers", 0, OPTION_INT, &out->workers, 0, 256, NULL, "N",
           "threads; 0: one for two CPUs", NULL },
         { "max-connections", 0, OPTION_INT, &out->max_connections, 1, 1000000, NULL, "N",
-          "clients at once, handshakes included", NULL },
+          "sessions at once", NULL },
+        { "max-per-identity", 0, OPTION_INT, &out->max_per_identity, 0, 1000000, NULL, "N",
+          "sessions at once with the same identity; 0: no limit", NULL },
+        { "max-per-address", 0, OPTION_INT, &out->max_per_address, 0, 1000000, NULL, "N",
+          "sessions at once from an IPv4 address or an IPv6 /64; 0: no limit", NULL },
+        { "max-handshakes", 0, OPTION_INT, &out->max_handshakes, 1, 1000000, NULL, "N",
+          "handshakes under way, for each worker; above it the oldest is dropped", NULL },
+        { "proxy-protocol", 0, OPTION_LIST, &out->proxy_protocol, 0, 0, NULL, "NETWORK",
+          "balancers that say by PROXY protocol v2 who the client is; repeatable", NULL },
         { "handshake-timeout", 0, OPTION_SECONDS, &out->handshake_timeout_ms, 100, 3600000, NULL,
           "SECONDS", "for a client to finish its handshake", NULL },
         { "idle-timeout", 0, OPTION_SECONDS, &out->idle_timeout_ms, 0, 31536000000, NULL, "SECONDS",
@@ -173,6 +197,11 @@ enum err options_parse(struct gateway_options *out, int argc, char **argv)
           "use files that change at once; off: only on SIGHUP", NULL },
         { "keylog", 0, OPTION_TEXT, &out->keylog, 0, 0, NULL, "FILE",
           "write TLS secrets for Wireshark: debugging only", NULL },
+        { "status", 0, OPTION_TEXT, &out->status, 0, 0, NULL, "PATH",
+          "Unix socket that shows figures and sessions; with --check: whom the files would cut off",
+          NULL },
+        { "takeover", 0, OPTION_FLAG, &out->takeover, 0, 0, NULL, NULL,
+          "replace the gateway at --status, without a refused connection", NULL },
         { "check", 0, OPTION_FLAG, &out->check, 0, 0, NULL, NULL,
           "load and check every file, say what they hold, and exit", NULL },
         { "log-level", 0, OPTION_CHOICE, &out->log_level, 0, 0, levels, "LEVEL",
@@ -203,5 +232,5 @@ enum err options_parse(struct gateway_options *out, int argc, char **argv)
         return err;
     }
     fill_defaults(out);
-    return ERR_OK;
+    return parse_networks(out);
 }

@@ -6,6 +6,7 @@
 #define COFRE_GATEWAY_OPTIONS_H
 
 #include "base/option.h"
+#include "network.h"
 #include "wire/frame.h"
 
 /* The order in which a certificate's names are tried (DESIGN §5.4); 0 ends it. */
@@ -21,7 +22,7 @@ enum crl_expired { CRL_EXPIRED_WARN, CRL_EXPIRED_REJECT };
 enum option_switch { SWITCH_ON, SWITCH_OFF };
 
 struct gateway_options {
-    struct option_list listen;
+    struct option_list listen; /* empty: service.c's default, or what a service manager gives */
     struct option_list cert;
     struct option_list key; /* one per --cert, or none when the certificate files hold their keys */
     struct option_list client_ca;
@@ -31,9 +32,15 @@ struct gateway_options {
     const char *identity;
     const char *user;
     const char *keylog;
+    const char *status; /* the status socket */
     struct identity_order identity_order;
     int64_t workers; /* 0 in the options: one for two CPUs; resolved by options_parse */
+    struct option_list proxy_protocol;
+    struct network_list proxy_networks; /* the same, parsed */
     int64_t max_connections;
+    int64_t max_per_identity; /* 0: no limit */
+    int64_t max_per_address;  /* 0: no limit */
+    int64_t max_handshakes;   /* of one worker */
     int64_t handshake_timeout_ms;
     int64_t idle_timeout_ms; /* 0: never */
     int64_t drain_timeout_ms;
@@ -43,6 +50,7 @@ struct gateway_options {
     int watch;         /* enum option_switch */
     int send_ca_names; /* enum option_switch */
     bool check;
+    bool takeover;
     int key_holder; /* enum option_switch */
     int log_level;
     int log_format;

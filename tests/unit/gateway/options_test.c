@@ -81,12 +81,19 @@ static void test_together(void **state)
         "--core /s --cert c --key k --client-ca a --identity ip",
         "--core /s --cert c --key k --client-ca a --workers -1",
         "--core /s --cert c --key k --client-ca a --max-connections 0",
+        "--core /s --cert c --key k --client-ca a --max-handshakes 0",
+        "--core /s --cert c --key k --client-ca a --max-per-identity -1",
+        "--core /s --cert c --key k --client-ca a --proxy-protocol balancer",
+        "--core /s --cert c --key k --client-ca a --proxy-protocol 10.1.2.3/8",
     };
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         assert_int_equal(parse(bad[i]), ERR_INVALID);
     }
     assert_int_equal(parse("--core /s --cert c --key k --client-ca a"), ERR_OK);
     assert_int_equal(parse("--core /s --cert both --client-pin p --keylog f"), ERR_OK);
+    assert_int_equal(parse("--core /s --cert c --key k --client-ca a --proxy-protocol 10.0.0.0/8 "
+                           "--proxy-protocol ::1 --max-per-address 0"),
+                     ERR_OK);
     assert_int_equal(parse("--check --cert c --key k --client-ca a"), ERR_OK);
 }
 
