@@ -592,7 +592,8 @@ struct tls_failure tls_session_failure(struct tls_session *s)
         return (struct tls_failure){ r->kind, r->reason, &r->cert };
     }
     struct tls_failure f = library_failure();
-    if (s->hs != NULL && s->hs->peer != NULL) { /* the certificate was fine, what came then was not */
+    if (s->hs != NULL &&
+        s->hs->peer != NULL) { /* the certificate was fine, what came then was not */
         describe_peer(s->hs->peer, &s->hs->refusal.cert);
         f.cert = &s->hs->refusal.cert;
     }
