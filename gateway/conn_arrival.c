@@ -26,6 +26,7 @@ void conn_arrival_new(struct conn *c)
 {
     c->arrival = mem_zalloc(sizeof(*c->arrival));
     c->arrival->conn = c;
+    c->arrival->began_ns = uv_hrtime();
     buf_init(&c->arrival->in, ARRIVAL_IN_MAX);
     arrivals_enter(arrivals_of(c), &c->arrival->at);
 }
@@ -123,6 +124,7 @@ static void handshake_done(struct conn *c)
     struct metrics *m = worker_metrics(c->worker);
     struct sockaddr_storage from;
     *(tls_session_info(c->tls).resumed ? &m->handshakes_resumed : &m->handshakes_full) += 1;
+    metrics_handshake(m, (uv_hrtime() - c->arrival->began_ns) / 1000);
     c->peer = tls_session_take_peer(c->tls);
     conn_from(c, &from);
     enum admission_verdict verdict =
@@ -133,6 +135,9 @@ static void handshake_done(struct conn *c)
     }
     conn_arrival_free(c);
     conn_open(c);
+    if (worker_stops(c->worker)) {
+        conn_finish(c, "the gateway stops");
+    }
 }
 
 static void handshake_went(struct conn *c, enum tls_status status)
@@ -144,8 +149,7 @@ static void handshake_went(struct conn *c, enum tls_status status)
     } else if (status == TLS_DONE) {
         handshake_done(c);
     } else if (status == TLS_WANT_SIGNATURE) {
-        conn_set_state(c,
-                       CONN_SIGNING); /* still polled: the answer mostly comes before the client */
+        conn_set_state(c, CONN_SIGNING); /* still polled: the answer mostly comes first */
     } else {
         conn_advance(c);
     }
@@ -156,14 +160,6 @@ static void feed_handshake(struct conn *c, struct slice bytes)
     struct tls_engine *e = worker_tls(c->worker);
     tls_engine_feed(e, bytes);
     handshake_went(c, tls_session_handshake(e, c->tls));
-}
-
-void conn_on_signature(struct conn *c, struct slice signature)
-{
-    if (c->state == CONN_SIGNING) {
-        conn_set_state(c, CONN_HANDSHAKE);
-        handshake_went(c, tls_session_signed(worker_tls(c->worker), c->tls, signature));
-    }
 }
 
 /* take_in moves what came while it waited to where a read would have put it. */
@@ -188,7 +184,21 @@ void conn_serve(struct arrival *a)
         arrivals_move(arrivals_of(c), a, ARRIVAL_BEGUN);
         conn_set_state(c, CONN_HANDSHAKE);
     }
-    feed_handshake(c, take_in(c));
+    if (c->state == CONN_SIGNING) {
+        conn_set_state(c, CONN_HANDSHAKE);
+        handshake_went(c, tls_session_signed(worker_tls(c->worker), c->tls, take_in(c)));
+    } else {
+        feed_handshake(c, take_in(c));
+    }
+}
+
+/* Signatures come in crowds too: going on with them takes its turn. Nothing else is in `in`: nothing is read. */
+void conn_on_signature(struct conn *c, struct slice signature)
+{
+    if (c->state == CONN_SIGNING && buf_len(&c->arrival->in) == 0) {
+        buf_append_slice(&c->arrival->in, signature);
+        arrivals_queue(arrivals_of(c), &c->arrival->at, ARRIVAL_GOES_ON);
+    }
 }
 
 /* What it sent. */
