@@ -159,9 +159,9 @@ bool core_key_counts(const struct core *core, size_t index, struct core_key_coun
     return expiry_key_count(core->expiry, index, out);
 }
 
-bool core_gateway_stat(const struct core *core, size_t index, struct slice *name, int64_t *value)
+bool core_gateway_stat(const struct core *core, size_t index, struct link_stat *out)
 {
-    return link_stat(core->links, index, name, value);
+    return link_stat(core->links, index, out);
 }
 
 /* --- events ---------------------------------------------------------------------------------- */

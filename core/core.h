@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "cache.h"
+#include "link_stats.h"
 #include "pubsub.h"
 #include "tracking.h"
 
@@ -178,7 +179,7 @@ void core_refused(struct core *core, struct session *s, const struct core_refusa
 
 /* --- the gateways ------------------------------------------------------------------------------ */
 
-/* core_gateway_stats: the last STATS text of each gateway link ("name=value" lines), added up by name; false past the last. */
-bool core_gateway_stat(const struct core *core, size_t index, struct slice *name, int64_t *value);
+/* core_gateway_stat: what the gateway links said last (STATS), put together by name (link_stats.h); false past the last. */
+bool core_gateway_stat(const struct core *core, size_t index, struct link_stat *out);
 
 #endif

@@ -197,14 +197,14 @@ void link_server_free(struct link_server *ls)
     free(ls);
 }
 
-bool link_stat(const struct link_server *ls, size_t index, struct slice *name, int64_t *value)
+bool link_stat(const struct link_server *ls, size_t index, struct link_stat *out)
 {
     const struct link *first = ls->links;
     if (first == NULL || index >= first->stats.count)
         return false;
-    *name = slice_of(first->stats.values[index].name);
-    *value = 0;
+    *out = (struct link_stat){ .kind = LINK_STAT_NONE };
+    memcpy(out->name, first->stats.values[index].name, sizeof(out->name));
     for (const struct link *l = first; l; l = l->next)
-        link_stats_add(&l->stats, *name, value);
+        link_stats_add(&l->stats, out);
     return true;
 }

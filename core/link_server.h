@@ -34,7 +34,7 @@ bool link_server_idle(const struct link_server *ls);
 /* link_server_end_sessions closes those; once per loop iteration, before turns are started. */
 void link_server_end_sessions(struct link_server *ls);
 
-/* link_stat: what the gateways have sent, added up by name, or the greatest of a name in _seconds; false past the last. */
-bool link_stat(const struct link_server *ls, size_t index, struct slice *name, int64_t *value);
+/* link_stat: what the gateways have sent, put together by name; false past the last. */
+bool link_stat(const struct link_server *ls, size_t index, struct link_stat *out);
 
 #endif

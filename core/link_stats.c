@@ -1,32 +1,60 @@
-/* Lines of name=value, kept in the order in which they first came. */
+/* Lines of name, kind and value, kept in the order in which they first came. */
 #include "link_stats.h"
 
 #include <string.h>
 
-static void set(struct link_stats *stats, struct slice name, int64_t value)
+/* place returns where a name's figure belongs, NULL: there is no room, or it is no name. */
+static struct link_stat *place(struct link_stats *stats, struct slice name)
 {
     size_t i = 0;
     while (i < stats->count && !slice_eq(slice_of(stats->values[i].name), name))
         i++;
-    struct link_stat *at = &stats->values[i];
-    if (i == LINK_STATS_MAX || name.len == 0 || name.len >= sizeof(at->name))
-        return;
-    memcpy(at->name, name.p, name.len);
-    at->name[name.len] = '\0';
-    at->value = value;
-    if (i == stats->count)
+    if (i == LINK_STATS_MAX || name.len == 0 || name.len >= sizeof(stats->values[i].name))
+        return NULL;
+    if (i == stats->count) {
         stats->count++;
+        memcpy(stats->values[i].name, name.p, name.len);
+        stats->values[i].name[name.len] = '\0';
+    }
+    return &stats->values[i];
+}
+
+static void set(struct link_stats *stats, struct slice name, const struct link_stat *one)
+{
+    struct link_stat *at = place(stats, name);
+    if (at == NULL)
+        return;
+    at->kind = one->kind;
+    at->value = one->value;
+    memcpy(at->text, one->text, sizeof(at->text));
+}
+
+/* read_value returns false for what is no value of its kind. Nothing at all: it has none at present. */
+static bool read_value(struct slice value, struct link_stat *one)
+{
+    if (value.len == 0) {
+        one->kind = LINK_STAT_NONE;
+        return true;
+    }
+    if (one->kind != LINK_STAT_TEXT)
+        return slice_to_i64(value, &one->value) == ERR_OK;
+    if (value.len >= sizeof(one->text) || !slice_is_text(value) ||
+        memchr(value.p, '\r', value.len) != NULL)
+        return false;
+    memcpy(one->text, value.p, value.len);
+    return true;
 }
 
 static void take_line(struct link_stats *stats, struct slice line)
 {
-    const uint8_t *equals = memchr(line.p, '=', line.len);
-    if (equals == NULL)
+    size_t name = 0;
+    while (name < line.len && memchr("=<>:", line.p[name], 4) == NULL)
+        name++;
+    if (name == line.len)
         return;
-    const size_t name = (size_t)(equals - line.p);
-    int64_t value;
-    if (slice_to_i64((struct slice){ equals + 1, line.len - name - 1 }, &value) == ERR_OK)
-        set(stats, (struct slice){ line.p, name }, value);
+    struct link_stat one = { .kind = (enum link_stat_kind)line.p[name] };
+    if (read_value((struct slice){ line.p + name + 1, line.len - name - 1 }, &one))
+        set(stats, (struct slice){ line.p, name }, &one);
 }
 
 void link_stats_take(struct link_stats *stats, struct slice lines)
@@ -40,19 +68,31 @@ void link_stats_take(struct link_stats *stats, struct slice lines)
     }
 }
 
-static bool is_setting(struct slice name)
+static int64_t combined(enum link_stat_kind kind, int64_t a, int64_t b)
 {
-    const struct slice end = SLICE("_seconds");
-    return name.len > end.len &&
-           slice_eq((struct slice){ name.p + name.len - end.len, end.len }, end);
+    switch (kind) {
+    case LINK_STAT_SUM:
+        return a + b;
+    case LINK_STAT_LEAST:
+        return a < b ? a : b;
+    case LINK_STAT_GREATEST:
+        return a > b ? a : b;
+    case LINK_STAT_NONE:
+    case LINK_STAT_TEXT:
+        break;
+    }
+    return a;
 }
 
-void link_stats_add(const struct link_stats *stats, struct slice name, int64_t *sum)
+void link_stats_add(const struct link_stats *stats, struct link_stat *total)
 {
     for (size_t i = 0; i < stats->count; i++) {
-        const int64_t more = stats->values[i].value;
-        if (!slice_eq(name, slice_of(stats->values[i].name)))
+        const struct link_stat *one = &stats->values[i];
+        if (one->kind == LINK_STAT_NONE || strcmp(total->name, one->name) != 0)
             continue;
-        *sum = is_setting(name) ? (more > *sum ? more : *sum) : *sum + more;
+        if (total->kind == LINK_STAT_NONE)
+            *total = *one;
+        else
+            total->value = combined(one->kind, total->value, one->value);
     }
 }

@@ -14,7 +14,8 @@
 #include "base/log.h"
 
 enum {
-    ENDING_MS = 60000,      /* for replies under way */
+    ENDING_MS = 60000,        /* for replies under way */
+    LAST_HANDSHAKE_MS = 1000, /* when the gateway stops */
     CLOSING_MS = 1000,      /* for the last bytes, and for the client to read them before a reset */
     EXPIRY_LOOK_MS = 60000, /* the clock may be set meanwhile: look again at least so often */
     OUT_MAX = 16 * 1024 * 1024,
@@ -82,6 +83,13 @@ uint64_t conn_arrival_left(const struct conn *c)
     return took < limit ? limit - took : 0;
 }
 
+/* Never 0, which would be never. */
+static uint64_t arrival_deadline(const struct conn *c)
+{
+    uint64_t left = conn_arrival_left(c) + 1;
+    return worker_stops(c->worker) ? lesser(left, LAST_HANDSHAKE_MS) : left;
+}
+
 static uint64_t deadline_of(const struct conn *c)
 {
     switch ((enum conn_state)c->state) {
@@ -89,7 +97,7 @@ static uint64_t deadline_of(const struct conn *c)
     case CONN_HELLO:
     case CONN_HANDSHAKE:
     case CONN_SIGNING:
-        return conn_arrival_left(c) + 1; /* 0 would be never */
+        return arrival_deadline(c);
     case CONN_OPEN:
         return open_deadline(c);
     case CONN_ENDING:
@@ -102,11 +110,28 @@ static uint64_t deadline_of(const struct conn *c)
     return 0;
 }
 
+/* A live session is one that the core knows, or would if it were there. */
+static bool is_live(unsigned state)
+{
+    return state == CONN_OPEN || state == CONN_ENDING;
+}
+
+static void count_session(struct conn *c, bool ended)
+{
+    struct metrics *m = worker_metrics(c->worker);
+    bool is_1_2 = strcmp(tls_session_info(c->tls).version, "TLSv1.2") == 0;
+    *(is_1_2 ? &m->sessions_tls_1_2 : &m->sessions_tls_1_3) += ended ? UINT64_MAX : 1;
+    worker_trusts(c->worker, c->peer->trusted_until, ended);
+}
+
 void conn_set_state(struct conn *c, enum conn_state next)
 {
     struct metrics *m = worker_metrics(c->worker);
     m->handshaking += rows[next].arrives;
     m->handshaking -= rows[c->state].arrives;
+    if (is_live(c->state) != is_live(next)) {
+        count_session(c, is_live(c->state));
+    }
     c->state = (uint8_t)next;
     worker_set_deadline(c->worker, c, deadline_of(c));
 }
@@ -224,7 +249,7 @@ void conn_kill(struct conn *c, const char *why)
 void conn_finish(struct conn *c, const char *why)
 {
     if (rows[c->state].arrives) {
-        conn_kill(c, why);
+        worker_set_deadline(c->worker, c, lesser(arrival_deadline(c), LAST_HANDSHAKE_MS));
     } else if (c->state == CONN_OPEN) {
         log_end(c, why);
         c->why = why;
@@ -413,6 +438,9 @@ void conn_open(struct conn *c)
     conn_set_state(c, CONN_OPEN);
     conn_open_session(c);
     take_plain(c); /* commands may have come with the client's last handshake message */
+    if (worker_stops(c->worker)) {
+        conn_finish(c, "the gateway stops");
+    }
 }
 
 static void feed_requests(struct conn *c, struct slice bytes)
@@ -576,6 +604,29 @@ void conn_on_deadline(struct conn *c)
     case CONN_CLOSED:
         break;
     }
+}
+
+bool conn_facts(const struct conn *c, struct conn_facts *out)
+{
+    if (!is_live(c->state)) {
+        return false;
+    }
+    out->peer = c->peer;
+    out->tls = tls_session_info(c->tls);
+    out->opened_at = c->opened_at;
+    conn_peer_text(c, out->address);
+    return true;
+}
+
+int64_t conn_trusted_until(const struct conn *c)
+{
+    return is_live(c->state) ? c->peer->trusted_until : INT64_MAX;
+}
+
+bool conn_is_quiet(const struct conn *c, uint64_t ms)
+{
+    return c->state == CONN_OPEN && c->unanswered == 0 && c->part == NULL && !c->mid_reply &&
+           buf_len(&c->out) == 0 && uv_now(worker_loop(c->worker)) - c->active_at >= ms;
 }
 
 struct conn *conn_accept(struct worker *w, int fd, const struct sockaddr_storage *from,

@@ -11,6 +11,7 @@
 
 #include <sys/socket.h>
 
+#include "address.h"
 #include "worker.h"
 
 struct conn;
@@ -25,9 +26,27 @@ void conn_give_way(struct arrival *a);
 
 uint64_t conn_session(const struct conn *c);
 
+/* What the status says of a session. Lent by the connection, but for the address. */
+struct conn_facts {
+    const struct peer *peer;
+    char address[ADDRESS_TEXT];
+    struct tls_session_info tls;
+    int64_t opened_at; /* unix ms */
+};
+
+/* conn_facts: false unless it is a live session, whose client is known. */
+bool conn_facts(const struct conn *c, struct conn_facts *out);
+
+/* conn_trusted_until: until when the trust of a live session holds, unix seconds; INT64_MAX: it is none. */
+int64_t conn_trusted_until(const struct conn *c);
+
+/* conn_is_quiet: a session that is answered, and whose client has sent nothing for so long. */
+bool conn_is_quiet(const struct conn *c, uint64_t ms);
+
 /*
  * conn_finish takes no more commands, lets the replies that are under way out, says close_notify and
- * closes. `why` is for the log.
+ * closes. A handshake under way has a second to be finished, so that its client is told, too. `why` is for
+ * the log.
  */
 void conn_finish(struct conn *c, const char *why);
 

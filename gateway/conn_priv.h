@@ -6,7 +6,6 @@
 
 #include "conn.h"
 
-#include "address.h"
 #include "admission.h"
 #include "arrivals.h"
 #include "reply_batch.h"
@@ -42,7 +41,8 @@ enum conn_state {
 struct conn_arrival {
     struct arrival at;
     struct conn *conn;
-    struct buf in; /* what it sent and waits to be served; no memory while empty */
+    uint64_t began_ns; /* uv_hrtime of the accept */
+    struct buf in;     /* what it sent and waits to be served; no memory while empty */
 };
 
 /* A ClientHello with our largest ticket and a post-quantum key is half of it; a PROXY header fits too. */

@@ -4,6 +4,7 @@
  */
 #include "gateway.h"
 
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <errno.h>
@@ -12,19 +13,23 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "dry_run.h"
 #include "key_control.h"
 #include "keylog.h"
-#include "listener.h"
 #include "privilege.h"
 #include "reload.h"
 #include "sandbox.h"
+#include "service.h"
 #include "source.h"
 
 enum {
     EXIT_BAD_START = 2,
     SPARE_FILES = 128, /* besides the clients' sockets */
     READY_POLL_MS = 5,
-    READY_WAIT_MS = 500, /* for the links, so that who waits for "ready" is served at once */
+    READY_WAIT_MS = 500,     /* for the links, so that who waits for "ready" is served at once */
+    TAKEOVER_WAIT_MS = 3000, /* for the links, if there is an old gateway that can go on */
+    RELOAD_POLL_MS = 20,
+    RELOAD_WAIT_MS = SOURCE_PATIENCE_MS + 500, /* by then it has been refused */
 };
 
 struct gateway {
@@ -33,15 +38,17 @@ struct gateway {
     struct reload reload;
     struct key_control *keys; /* one of these two: files are read there, or here */
     struct source *source;
+    struct service service;
     uv_loop_t loop;
     uv_signal_t signals[4];
     uv_timer_t rotate;
     uv_timer_t ready;
-    int *fds; /* [worker][listen] */
-    struct sockaddr_storage *bound;
+    uv_timer_t reloading; /* active: the service manager was told so */
+    unsigned reload_waited_ms;
+    bool taken; /* a set of files since then */
     unsigned ready_waited_ms;
     size_t ended; /* workers that have drained */
-    int status;   /* of the process, once it has */
+    int status;   /* of the process, once it has ended */
 };
 
 static int bad_start(const struct load_error *why)
@@ -64,29 +71,12 @@ int gateway_check(const struct gateway_options *o)
         return bad_start(&why);
     }
     tls_context_log(context, "checked");
+    int status = o->status == NULL ? EXIT_SUCCESS : dry_run(o->status, tls_context_trust(context));
     tls_context_unref(context);
-    return EXIT_SUCCESS;
+    return status;
 }
 
 /* Starting. */
-
-static enum err bind_all(struct gateway *g, struct load_error *why)
-{
-    size_t listens = g->options->listen.count;
-    size_t workers = (size_t)g->options->workers;
-    int *column = mem_alloc(workers * sizeof(int));
-    enum err err = ERR_OK;
-    g->fds = mem_alloc(listens * workers * sizeof(int));
-    g->bound = mem_zalloc(listens * sizeof(g->bound[0]));
-    for (size_t i = 0; i < listens && err == ERR_OK; i++) {
-        err = listener_bind(g->options->listen.items[i], workers, column, &g->bound[i], why);
-        for (size_t k = 0; k < workers && err == ERR_OK; k++) {
-            g->fds[k * listens + i] = column[k];
-        }
-    }
-    free(column);
-    return err;
-}
 
 static void limit_files(const struct gateway_options *o)
 {
@@ -125,10 +115,15 @@ static enum err load_first(struct gateway *g, struct load_error *why)
     return err;
 }
 
-/* From here on the process opens no file: certificates come from the holder, the key log is open. */
-static void enter_sandbox(void)
+/*
+ * From here on the process opens no file: certificates come from the holder, the key log is open. Where its
+ * status socket is, it may put it in place and take it away.
+ */
+static void enter_sandbox(const struct gateway_options *o)
 {
-    static const struct sandbox_rule rules[] = {
+    char status[PATH_MAX];
+    const struct sandbox_rule rules[] = {
+        { status_socket_directory(o->status, status, sizeof(status)), SANDBOX_BIND },
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
         { "/proc", SANDBOX_READ }, /* where sanitizers look for threads */
 #endif
@@ -149,14 +144,14 @@ static enum err prepare(struct gateway *g, struct load_error *why)
 {
     enum err err = load_first(g, why);
     if (err == ERR_OK) {
-        err = bind_all(g, why);
+        err = service_open(&g->service, why);
     }
     if (err == ERR_OK) {
         limit_files(g->options);
         err = privilege_drop(g->options->user, why);
     }
     if (err == ERR_OK && g->keys != NULL) {
-        enter_sandbox();
+        enter_sandbox(g->options);
     }
     privilege_no_dump();
     return err;
@@ -164,13 +159,12 @@ static enum err prepare(struct gateway *g, struct load_error *why)
 
 static enum err start_workers(struct gateway *g, struct load_error *why)
 {
-    size_t listens = g->options->listen.count;
     size_t count = (size_t)g->options->workers;
     g->reload.workers = mem_alloc(count * sizeof(g->reload.workers[0]));
     for (size_t i = 0; i < count; i++) {
         int key_fd = g->keys == NULL ? -1 : key_control_take_fd(g->keys, i);
-        if (worker_start(&g->shared, (unsigned)i, g->fds + i * listens, listens, key_fd,
-                         g->reload.current, &g->reload.workers[i]) != ERR_OK) {
+        if (worker_start(&g->shared, (unsigned)i, key_fd, g->reload.current,
+                         &g->reload.workers[i]) != ERR_OK) {
             return load_error_set(why, "a thread cannot be started");
         }
         g->reload.worker_count++;
@@ -180,10 +174,33 @@ static enum err start_workers(struct gateway *g, struct load_error *why)
 
 /* Running. */
 
+/* The service manager waits for READY: whether the set was taken, refused or is bad is for the log. */
+static void on_reload_poll(uv_timer_t *timer)
+{
+    struct gateway *g = timer->data;
+    g->reload_waited_ms += RELOAD_POLL_MS;
+    if ((g->taken && g->reload.offer == NULL) || g->reload_waited_ms >= RELOAD_WAIT_MS) {
+        uv_timer_stop(timer);
+        systemd_notify(&g->service.manager, "READY=1");
+    }
+}
+
+static enum err take_material(void *arg, struct material *m, bool asked, struct load_error *why)
+{
+    struct gateway *g = arg;
+    enum err err = reload_take(&g->reload, m, asked, why);
+    g->taken = g->taken || err == ERR_OK;
+    return err;
+}
+
 static void on_hup(uv_signal_t *handle, int number)
 {
     struct gateway *g = handle->data;
     g->reload.forced = number == SIGUSR1;
+    g->taken = false;
+    g->reload_waited_ms = 0;
+    systemd_reloading(&g->service.manager);
+    uv_timer_start(&g->reloading, on_reload_poll, RELOAD_POLL_MS, RELOAD_POLL_MS);
     if (g->keys != NULL) {
         key_control_reload(g->keys);
     } else {
@@ -191,10 +208,12 @@ static void on_hup(uv_signal_t *handle, int number)
     }
 }
 
-static void drain(struct gateway *g)
+static void drain(struct gateway *g, enum worker_drain how, const char *why)
 {
+    uv_timer_stop(&g->ready);
+    service_drain(&g->service, why);
     for (size_t i = 0; i < g->reload.worker_count; i++) {
-        worker_drain(g->reload.workers[i]);
+        worker_drain(g->reload.workers[i], how);
     }
 }
 
@@ -202,7 +221,12 @@ static void on_term(uv_signal_t *handle, int number)
 {
     log_event(LOG_INFO, "stopping: no new clients, finishing what was accepted",
               LF_INT("signal", number));
-    drain(handle->data);
+    drain(handle->data, WORKER_STOPS, "Finishing what was accepted");
+}
+
+static void on_handed_over(void *arg)
+{
+    drain(arg, WORKER_HANDS_OVER, "Another gateway has taken over");
 }
 
 /*
@@ -216,7 +240,7 @@ static void on_keys_lost(void *arg, const char *how)
     log_event(LOG_ERROR, "the key holder has ended: stopping, since no new client could be let in",
               LF_STR("holder", how));
     g->status = EXIT_FAILURE;
-    drain(g);
+    drain(g, WORKER_STOPS, "The key holder has ended");
 }
 
 /* watch_files: they are read by the holder, or here; either way each new set goes to reload. */
@@ -224,13 +248,13 @@ static void watch_files(struct gateway *g)
 {
     if (g->keys == NULL) {
         g->source = source_new(&g->loop, g->options, tls_context_digest(g->reload.current),
-                               reload_take, &g->reload);
+                               take_material, g);
         return;
     }
     key_control_watch(
         g->keys, &g->loop,
         &(struct key_control_owner){
-            .take = reload_take, .take_arg = &g->reload, .on_lost = on_keys_lost, .lost_arg = g });
+            .take = take_material, .take_arg = g, .on_lost = on_keys_lost, .lost_arg = g });
 }
 
 static void on_worker_ended(void *arg)
@@ -250,28 +274,32 @@ static void on_rotate(uv_timer_t *timer)
     }
 }
 
-static void say_ready(struct gateway *g)
+/* Without the core, clients are told to try again; but an old gateway serves them better. */
+static void become_ready(struct gateway *g, bool linked)
 {
-    for (size_t i = 0; i < g->options->listen.count; i++) {
-        char address[ADDRESS_TEXT];
-        address_text(&g->bound[i], address);
-        if (log_enabled(LOG_INFO)) {
-            log_event(LOG_INFO, "ready", LF_STR("listen", address),
-                      LF_INT("workers", g->options->workers), LF_INT("pid", getpid()));
-        } else {
-            fprintf(stderr, "cofre-gateway: ready listen=%s\n", address);
-        }
+    struct load_error why;
+    enum err err = ERR_OK;
+    if (!linked && service_takes_over(&g->service)) {
+        err = load_error_set(&why, "--takeover: no core answers at %s", g->options->core);
+    }
+    if (err == ERR_OK) {
+        err = service_ready(&g->service, &why);
+    }
+    if (err != ERR_OK) {
+        g->status = bad_start(&why);
+        drain(g, WORKER_STOPS, "Cannot start");
     }
 }
 
 static void on_ready_poll(uv_timer_t *timer)
 {
     struct gateway *g = timer->data;
+    unsigned limit = service_takes_over(&g->service) ? TAKEOVER_WAIT_MS : READY_WAIT_MS;
+    bool linked = atomic_load(&g->shared.linked) == g->reload.worker_count;
     g->ready_waited_ms += READY_POLL_MS;
-    if (atomic_load(&g->shared.linked) == g->reload.worker_count ||
-        g->ready_waited_ms >= READY_WAIT_MS) {
+    if (linked || g->ready_waited_ms >= limit) {
         uv_timer_stop(timer);
-        say_ready(g);
+        become_ready(g, linked);
     }
 }
 
@@ -294,8 +322,10 @@ static void watch_time(struct gateway *g)
 {
     uv_timer_init(&g->loop, &g->rotate);
     uv_timer_init(&g->loop, &g->ready);
+    uv_timer_init(&g->loop, &g->reloading);
     g->rotate.data = g;
     g->ready.data = g;
+    g->reloading.data = g;
     uv_timer_start(&g->rotate, on_rotate, TICKET_ROTATE_S * 1000, TICKET_ROTATE_S * 1000);
     uv_timer_start(&g->ready, on_ready_poll, READY_POLL_MS, READY_POLL_MS);
 }
@@ -314,16 +344,25 @@ static void release(struct gateway *g)
     tls_context_unref(g->reload.current);
     ticket_keys_free(g->reload.tickets);
     free(g->reload.workers);
-    free(g->fds);
-    free(g->bound);
+    service_release(&g->service);
+}
+
+/* Whoever asks us once more to stop, while we are about to, shall not see us killed by it. */
+static void block_signals(void)
+{
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, NULL);
 }
 
 static void finish(struct gateway *g)
 {
+    block_signals();
     reload_close(&g->reload);
     for (size_t i = 0; i < g->reload.worker_count; i++) {
         worker_join(g->reload.workers[i]);
     }
+    service_close(&g->service);
     worker_shared_close(&g->shared);
     if (g->keys != NULL) {
         key_control_unwatch(g->keys);
@@ -342,6 +381,7 @@ int gateway_run(const struct gateway_options *o)
     struct gateway g = { .options = o };
     struct load_error why;
     g.reload.options = o;
+    service_init(&g.service, o);
     if (prepare(&g, &why) != ERR_OK) {
         release(&g);
         return bad_start(&why);
@@ -354,6 +394,7 @@ int gateway_run(const struct gateway_options *o)
         return bad_start(&why);
     }
     watch_time(&g);
+    service_watch(&g.service, &g.loop, &g.reload, on_handed_over, &g);
     watch_files(&g);
     uv_run(&g.loop, UV_RUN_DEFAULT);
     finish(&g);

@@ -93,6 +93,9 @@ static enum err check_together(const struct gateway_options *o, int argc, char *
     if (o->client_ca.count == 0 && o->client_pin.count == 0) {
         return complain("--client-ca FILE or --client-pin FILE is missing: whom to let in");
     }
+    if (o->takeover && o->status == NULL) {
+        return complain("--takeover needs --status PATH: where the old gateway is asked");
+    }
     if (o->keylog != NULL && !given_on_command_line(argc, argv, "keylog")) {
         return complain("--keylog must be given on the command line, not in a file");
     }
@@ -117,10 +120,6 @@ static enum err parse_networks(struct gateway_options *o)
 
 static void fill_defaults(struct gateway_options *o)
 {
-    static const char *default_listen[] = { "127.0.0.1:6380" };
-    if (o->listen.count == 0) {
-        o->listen = (struct option_list){ .items = default_listen, .count = 1 };
-    }
     if (o->workers == 0) {
         long cpus = sysconf(_SC_NPROCESSORS_ONLN);
         o->workers = cpus < 1 ? 1 : (cpus + 1) / 2; /* the others are for the core and PostgreSQL */
@@ -198,6 +197,11 @@ enum err options_parse(struct gateway_options *out, int argc, char **argv)
           "use files that change at once; off: only on SIGHUP", NULL },
         { "keylog", 0, OPTION_TEXT, &out->keylog, 0, 0, NULL, "FILE",
           "write TLS secrets for Wireshark: debugging only", NULL },
+        { "status", 0, OPTION_TEXT, &out->status, 0, 0, NULL, "PATH",
+          "Unix socket that shows figures and sessions; with --check: whom the files would cut off",
+          NULL },
+        { "takeover", 0, OPTION_FLAG, &out->takeover, 0, 0, NULL, NULL,
+          "replace the gateway at --status, without a refused connection", NULL },
         { "check", 0, OPTION_FLAG, &out->check, 0, 0, NULL, NULL,
           "load and check every file, say what they hold, and exit", NULL },
         { "log-level", 0, OPTION_CHOICE, &out->log_level, 0, 0, levels, "LEVEL",

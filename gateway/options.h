@@ -22,7 +22,7 @@ enum crl_expired { CRL_EXPIRED_WARN, CRL_EXPIRED_REJECT };
 enum option_switch { SWITCH_ON, SWITCH_OFF };
 
 struct gateway_options {
-    struct option_list listen;
+    struct option_list listen; /* empty: service.c's default, or what a service manager gives */
     struct option_list cert;
     struct option_list key; /* one per --cert, or none when the certificate files hold their keys */
     struct option_list client_ca;
@@ -32,6 +32,7 @@ struct gateway_options {
     const char *identity;
     const char *user;
     const char *keylog;
+    const char *status; /* the status socket */
     struct identity_order identity_order;
     int64_t workers; /* 0 in the options: one for two CPUs; resolved by options_parse */
     struct option_list proxy_protocol;
@@ -49,6 +50,7 @@ struct gateway_options {
     int watch;         /* enum option_switch */
     int send_ca_names; /* enum option_switch */
     bool check;
+    bool takeover;
     int key_holder; /* enum option_switch */
     int log_level;
     int log_format;

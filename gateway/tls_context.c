@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -31,6 +32,8 @@ struct tls_context {
     struct key_lease *lease;   /* NULL: the private keys are here */
     struct tls_trust *trust;
     uint64_t generation;
+    struct tls_file *files;
+    size_t file_count;
     uint8_t digest[SHA256_DIGEST_LENGTH]; /* of all that it was made from */
     int keylog_fd;
 };
@@ -186,6 +189,30 @@ static uint64_t next_generation(const struct tls_context *c, const struct tls_co
     return previous->generation + (tls_trust_same(c->trust, previous->trust) ? 0 : 1);
 }
 
+static void note_files(struct tls_context *c, const struct material *m)
+{
+    static const char *const names[MATERIAL_KINDS] = { [MATERIAL_CERT] = "cert",
+                                                       [MATERIAL_CLIENT_CA] = "client_ca",
+                                                       [MATERIAL_CLIENT_PIN] = "client_pin",
+                                                       [MATERIAL_CRL] = "crl" };
+    for (enum material_kind kind = 0; kind < MATERIAL_KINDS; kind++) {
+        size_t count = material_count(m, kind);
+        c->files = mem_realloc(c->files, (c->file_count + count + 1) * sizeof(c->files[0]));
+        for (size_t i = 0; i < count; i++) {
+            struct tls_file *f = &c->files[c->file_count++];
+            snprintf(f->name, sizeof(f->name), "%s_%u", names[kind], (unsigned)(uint16_t)(i + 1));
+            f->path = material_file(m, kind, i)->path;
+            memcpy(f->sha256, material_file_digest(m, kind, i), sizeof(f->sha256));
+        }
+    }
+}
+
+const struct tls_file *tls_context_files(const struct tls_context *c, size_t *count)
+{
+    *count = c->file_count;
+    return c->files;
+}
+
 enum err tls_context_load(const struct gateway_options *options, const struct material *material,
                           struct ticket_keys *tickets, const struct tls_context *previous,
                           struct tls_context **out, struct load_error *why)
@@ -197,6 +224,7 @@ enum err tls_context_load(const struct gateway_options *options, const struct ma
     c->keylog_fd = -1;
     c->lease = key_lease_ref(material_lease(material));
     memcpy(c->digest, material_digest(material), sizeof(c->digest));
+    note_files(c, material);
     enum err err = load_pairs(c, material, why);
     if (err == ERR_OK) {
         err = tls_trust_load(options, material, &c->trust, why);
@@ -235,6 +263,7 @@ void tls_context_unref(struct tls_context *c)
         tls_pair_release(&c->pairs[i]);
     }
     free(c->pairs);
+    free(c->files);
     tls_trust_free(c->trust);
     SSL_CTX_free(c->ssl);
     key_lease_unref(c->lease);
@@ -267,6 +296,15 @@ struct ticket_keys *tls_context_tickets(const struct tls_context *c)
 uint64_t tls_context_generation(const struct tls_context *c)
 {
     return c->generation;
+}
+
+int64_t tls_context_ends(const struct tls_context *c)
+{
+    int64_t first = INT64_MAX;
+    for (size_t i = 0; i < c->pair_count; i++) {
+        first = c->pairs[i].not_after < first ? c->pairs[i].not_after : first;
+    }
+    return first;
 }
 
 uint32_t tls_context_key_set(const struct tls_context *c)

@@ -32,6 +32,17 @@ const struct identity_order *tls_context_order(const struct tls_context *c);
 struct ticket_keys *tls_context_tickets(const struct tls_context *c);
 uint64_t tls_context_generation(const struct tls_context *c);
 
+/* tls_context_ends: when the first of our own certificates expires, unix seconds. */
+int64_t tls_context_ends(const struct tls_context *c);
+
+/* What it was made from: each file, with the SHA-256 of what it has of certificates and lists. */
+struct tls_file {
+    char name[16];    /* "client_ca_1": the option, and which one of several */
+    const char *path; /* the options' */
+    uint8_t sha256[SHA256_DIGEST_LENGTH];
+};
+const struct tls_file *tls_context_files(const struct tls_context *c, size_t *count);
+
 /* tls_context_digest is of the material that it was made from. */
 const uint8_t *tls_context_digest(const struct tls_context *c);
 

@@ -40,6 +40,7 @@ struct ca_list {
 
 struct tls_trust {
     X509_STORE *cas;
+    int64_t ends;             /* the first notAfter of a CA, INT64_MAX: there are none */
     struct ca_list trusted;   /* sorted */
     struct ca_list removed;   /* only to name them */
     struct fingerprint *pins; /* sorted */
@@ -84,7 +85,7 @@ static void subject_text(X509 *cert, char *out, size_t cap)
 
 /* Loading. */
 
-static enum err check_ca(const char *path, X509 *cert, struct load_error *why)
+static enum err check_ca(const char *path, X509 *cert, int64_t *ends, struct load_error *why)
 {
     char subject[256];
     char when[32];
@@ -104,6 +105,7 @@ static enum err check_ca(const char *path, X509 *cert, struct load_error *why)
                   LF_STR("file", path), LF_STR("subject", subject),
                   LF_STR("expired", pem_time_text(until, when)));
     }
+    *ends = until < *ends ? until : *ends;
     return ERR_OK;
 }
 
@@ -125,7 +127,7 @@ static enum err add_cas(struct tls_trust *t, const struct pem_file *f, struct lo
     }
     for (size_t i = 0; i < sk_X509_num(certs) && err == ERR_OK; i++) {
         X509 *cert = sk_X509_value(certs, i);
-        err = check_ca(f->path, cert, why);
+        err = check_ca(f->path, cert, &t->ends, why);
         if (err == ERR_OK) {
             add_ca(t, cert);
         }
@@ -207,6 +209,7 @@ enum err tls_trust_load(const struct gateway_options *o, const struct material *
                         struct tls_trust **out, struct load_error *why)
 {
     struct tls_trust *t = mem_zalloc(sizeof(*t));
+    t->ends = INT64_MAX;
     t->reject_expired_crls = o->crl_expired == CRL_EXPIRED_REJECT;
     t->cas = X509_STORE_new();
     t->revoked = tls_revoked_new();
@@ -237,6 +240,11 @@ void tls_trust_free(struct tls_trust *t)
         free(t->pins);
         free(t);
     }
+}
+
+int64_t tls_trust_ends(const struct tls_trust *t)
+{
+    return t->ends;
 }
 
 bool tls_trust_same(const struct tls_trust *a, const struct tls_trust *b)

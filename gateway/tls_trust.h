@@ -21,6 +21,9 @@ void tls_trust_free(struct tls_trust *t);
 /* tls_trust_same says whether two sets were made from the same bytes. */
 bool tls_trust_same(const struct tls_trust *a, const struct tls_trust *b);
 
+/* tls_trust_ends: when the first of the CAs expires, unix seconds; INT64_MAX: there are none. */
+int64_t tls_trust_ends(const struct tls_trust *t);
+
 /* How much is in it, for the log. */
 struct tls_trust_size {
     size_t cas;

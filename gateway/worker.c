@@ -22,6 +22,9 @@
 enum {
     TICK_MS = 100,
     STATS_TICKS = 10,
+    FILES_TOLD = 16,      /* to the core; the status tells all */
+    QUIET_MS = 250,       /* for a session whose client has another gateway to go to */
+    LAST_MS = 1000,       /* for what is not finished when the time to drain is over */
     REFUSALS_LOGGED = 50, /* per second */
     SCRATCH_MAX = 64 * 1024 * 1024,
     SCRATCH_KEEP = 1024 * 1024,
@@ -38,7 +41,7 @@ struct worker {
     uv_prepare_t before_poll;
     uv_timer_t tick;
     uv_timer_t drain_limit;
-    bool draining;
+    uint8_t draining; /* enum worker_drain, or 0 */
     bool ended;
     bool linked_once;
     bool choked; /* the link is above its high mark: clients wait for conn_read_again */
@@ -58,12 +61,71 @@ struct worker {
     unsigned refusals_hidden;
     uint64_t dropped_logged;
     unsigned ticks;
+    int64_t first_end;      /* of the trust of all sessions, unix s; INT64_MAX: there are none */
+    bool first_end_stale;   /* it was of one that is over */
     int64_t crls_looked_at; /* unix seconds */
     uint8_t read_buffer[WORKER_READ_MAX];
     uint8_t plain_buffer[WORKER_PLAIN_MAX];
 };
 
+/* Figures. */
+
+void worker_trusts(struct worker *w, int64_t until, bool ended)
+{
+    if (ended) {
+        w->first_end_stale |= until <= w->first_end;
+    } else if (until < w->first_end) {
+        w->first_end = until;
+    }
+}
+
+static void look_for_first_end(struct worker *w)
+{
+    w->first_end = INT64_MAX;
+    w->first_end_stale = false;
+    for (size_t i = 0; i < conn_table_size(w->conns); i++) {
+        struct conn *c = conn_table_at(w->conns, i);
+        int64_t until = c == NULL ? INT64_MAX : conn_trusted_until(c);
+        w->first_end = until < w->first_end ? until : w->first_end;
+    }
+}
+
+static uint64_t seconds_until(int64_t end, int64_t now)
+{
+    if (end == INT64_MAX) {
+        return METRIC_NONE;
+    }
+    return end > now ? (uint64_t)(end - now) : 0;
+}
+
+const struct metrics *worker_figures(struct worker *w)
+{
+    const struct tls_context *context = tls_engine_context(w->tls);
+    int64_t now = time(NULL);
+    if (w->first_end_stale) {
+        look_for_first_end(w);
+    }
+    w->metrics.client_ends = seconds_until(w->first_end, now);
+    w->metrics.server_ends = seconds_until(tls_context_ends(context), now);
+    w->metrics.ca_ends = seconds_until(tls_trust_ends(tls_context_trust(context)), now);
+    w->metrics.generation = tls_context_generation(context);
+    return &w->metrics;
+}
+
 /* The link's events. */
+
+static void write_files(const struct worker *w, struct buf *out)
+{
+    size_t count;
+    const struct tls_file *files = tls_context_files(tls_engine_context(w->tls), &count);
+    for (size_t i = 0; i < count && i < FILES_TOLD; i++) {
+        buf_printf(out, "gateway_sha256_%s:", files[i].name);
+        for (size_t k = 0; k < sizeof(files[i].sha256); k++) {
+            buf_printf(out, "%02x", files[i].sha256[k]);
+        }
+        buf_append(out, "\n", 1);
+    }
+}
 
 static void send_stats(struct worker *w)
 {
@@ -71,7 +133,8 @@ static void send_stats(struct worker *w)
         return;
     }
     struct buf *text = worker_scratch(w);
-    metrics_write(&w->metrics, text);
+    metrics_write(worker_figures(w), text);
+    write_files(w, text);
     frame_write(link_out(w->link),
                 &(struct frame){ .type = FRAME_STATS, .payload = buf_slice(text) });
 }
@@ -256,6 +319,16 @@ static void every_second(struct worker *w)
     w->refusals_left = REFUSALS_LOGGED;
 }
 
+static void finish_quiet(struct worker *w)
+{
+    for (size_t i = 0; i < conn_table_size(w->conns); i++) {
+        struct conn *c = conn_table_at(w->conns, i);
+        if (c != NULL && conn_is_quiet(c, QUIET_MS)) {
+            conn_finish(c, "another gateway has taken over");
+        }
+    }
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     struct worker *w = timer->data;
@@ -264,6 +337,9 @@ static void on_tick(uv_timer_t *timer)
     uint64_t now = uv_now(&w->loop);
     while ((c = conn_table_due(w->conns, now, &from)) != NULL) {
         conn_on_deadline(c);
+    }
+    if (w->draining == WORKER_HANDS_OVER) {
+        finish_quiet(w);
     }
     if (++w->ticks % STATS_TICKS == 0) {
         every_second(w);
@@ -296,37 +372,67 @@ static void end_when_empty(struct worker *w)
     answer(w->shared, &w->ended_call);
 }
 
-static void on_drain_limit(uv_timer_t *timer)
+static void finish_all(struct worker *w, const char *why)
 {
-    struct worker *w = timer->data;
+    w->draining = WORKER_STOPS;
+    for (size_t i = 0; i < conn_table_size(w->conns); i++) {
+        struct conn *c = conn_table_at(w->conns, i);
+        if (c != NULL) {
+            conn_finish(c, why);
+        }
+    }
+}
+
+static void kill_all(struct worker *w, const char *why)
+{
     log_event(LOG_WARNING, "drain timeout: closing clients that are not finished",
               LF_INT("clients", conn_table_count(w->conns)));
     for (size_t i = 0; i < conn_table_size(w->conns); i++) {
         struct conn *c = conn_table_at(w->conns, i);
         if (c != NULL) {
-            conn_kill(c, "drain timeout");
+            conn_kill(c, why);
         }
     }
 }
 
-static void begin_drain(struct worker *w, struct worker_call *call)
+static void on_drain_limit(uv_timer_t *timer)
 {
-    (void)call;
-    if (w->draining) {
-        return;
+    struct worker *w = timer->data;
+    if (w->draining == WORKER_HANDS_OVER) {
+        uv_timer_start(timer, on_drain_limit, LAST_MS, 0);
+        finish_all(w, "another gateway has taken over");
+    } else {
+        kill_all(w, "drain timeout");
     }
-    w->draining = true;
+}
+
+/* Once closed, what waits in a socket's queue would be reset: so it comes in first. */
+static void close_listeners(struct worker *w)
+{
     for (size_t i = 0; i < w->listener_count; i++) {
         listener_close(w->listeners[i]);
     }
-    for (size_t i = 0; i < conn_table_size(w->conns); i++) {
-        struct conn *c = conn_table_at(w->conns, i);
-        if (c != NULL) {
-            conn_finish(c, "the gateway stops");
-        }
+    w->listener_count = 0;
+}
+
+struct drain {
+    struct worker_call call;
+    enum worker_drain how;
+};
+
+static void run_drain(struct worker *w, struct worker_call *call)
+{
+    enum worker_drain how = container_of(call, struct drain, call)->how;
+    if (w->draining == WORKER_STOPS || w->draining == how) {
+        return;
     }
+    close_listeners(w);
+    w->draining = (uint8_t)how;
     uv_timer_start(&w->drain_limit, on_drain_limit, (uint64_t)worker_options(w)->drain_timeout_ms,
                    0);
+    if (how == WORKER_STOPS) {
+        finish_all(w, "the gateway stops");
+    }
     end_when_empty(w);
 }
 
@@ -421,14 +527,44 @@ void worker_swap(struct worker *w, struct tls_context *context, void (*done)(voi
 
 static void done_drain(struct worker_call *c)
 {
-    free(c);
+    free(container_of(c, struct drain, call));
 }
 
-void worker_drain(struct worker *w)
+void worker_drain(struct worker *w, enum worker_drain how)
 {
-    struct worker_call *c = mem_alloc(sizeof(*c));
-    *c = (struct worker_call){ .run = begin_drain, .done = done_drain };
-    worker_call(w, c);
+    struct drain *d = mem_alloc(sizeof(*d));
+    *d = (struct drain){ .call = { .run = run_drain, .done = done_drain }, .how = how };
+    worker_call(w, &d->call);
+}
+
+struct listen {
+    struct worker_call call;
+    size_t count;
+    int fds[];
+};
+
+static void run_listen(struct worker *w, struct worker_call *c)
+{
+    const struct listen *l = container_of(c, struct listen, call);
+    size_t count = w->listener_count;
+    w->listeners = mem_realloc(w->listeners, (count + l->count) * sizeof(w->listeners[0]));
+    for (size_t i = 0; i < l->count; i++) {
+        w->listeners[w->listener_count++] = listener_new(w, l->fds[i]);
+    }
+}
+
+static void done_listen(struct worker_call *c)
+{
+    free(container_of(c, struct listen, call));
+}
+
+void worker_listen(struct worker *w, const int *fds, size_t count)
+{
+    struct listen *l = mem_alloc(sizeof(*l) + count * sizeof(l->fds[0]));
+    l->call = (struct worker_call){ .run = run_listen, .done = done_listen };
+    l->count = count;
+    memcpy(l->fds, fds, count * sizeof(fds[0]));
+    worker_call(w, &l->call);
 }
 
 /* The thread. */
@@ -461,34 +597,23 @@ static void init_keys(struct worker *w, int fd)
     }
 }
 
-static void init_listeners(struct worker *w, const int *fds, size_t count)
-{
-    w->listeners = mem_alloc(count * sizeof(w->listeners[0]));
-    w->listener_count = count;
-    for (size_t i = 0; i < count; i++) {
-        w->listeners[i] = listener_new(w, fds[i]);
-    }
-}
-
-/* What STATS says of the whole process; the core adds workers up. */
-static void set_constants(struct worker *w)
+/* What is said of the whole process is said once; the core adds workers up. */
+static void init_metrics(struct worker *w)
 {
     const struct gateway_options *o = worker_options(w);
-    if (w->number > 0) {
-        return;
-    }
-    w->metrics.max_connections = (uint64_t)o->max_connections;
+    metrics_init(&w->metrics);
+    w->first_end = INT64_MAX;
+    w->metrics.max_connections = w->number == 0 ? (uint64_t)o->max_connections : 0;
     w->metrics.idle_timeout = (uint64_t)(o->idle_timeout_ms + 999) / 1000;
 }
 
-enum err worker_start(struct worker_shared *shared, unsigned number, const int *listen_fds,
-                      size_t listen_count, int key_fd, struct tls_context *context,
-                      struct worker **out)
+enum err worker_start(struct worker_shared *shared, unsigned number, int key_fd,
+                      struct tls_context *context, struct worker **out)
 {
     struct worker *w = mem_zalloc(sizeof(*w));
     w->shared = shared;
     w->number = number;
-    set_constants(w);
+    init_metrics(w);
     w->refusals_left = REFUSALS_LOGGED;
     w->crls_looked_at = time(NULL);
     w->ended_call.done = on_ended_call;
@@ -504,7 +629,6 @@ enum err worker_start(struct worker_shared *shared, unsigned number, const int *
     w->reception =
         reception_new(&w->loop, (size_t)shared->options->max_handshakes, &reception_events, w);
     w->link = link_new(&w->loop, shared->options->core, &link_events, w);
-    init_listeners(w, listen_fds, listen_count);
     *out = w;
     if (uv_thread_create(&w->thread, run, w) != 0) {
         return ERR_SYSTEM; /* the process ends: nothing is taken apart */
@@ -604,6 +728,21 @@ void worker_dequeue_part(struct worker *w, struct conn *c)
 struct reply_batch *worker_batch(struct worker *w)
 {
     return w->batch;
+}
+
+bool worker_stops(const struct worker *w)
+{
+    return w->draining == WORKER_STOPS;
+}
+
+size_t worker_conn_slots(const struct worker *w)
+{
+    return conn_table_size(w->conns);
+}
+
+struct conn *worker_conn_at(const struct worker *w, size_t slot)
+{
+    return conn_table_at(w->conns, slot);
 }
 
 uv_loop_t *worker_loop(struct worker *w)

@@ -44,11 +44,10 @@ void worker_shared_close(struct worker_shared *shared);
 void worker_shared_release(struct worker_shared *shared);
 
 /*
- * worker_start makes a thread that accepts on `listen_fds` under `context` (a reference is taken), and has
- * `key_fd` sign, -1 when the private keys are in the context. The descriptors are taken over.
+ * worker_start makes a thread that serves under `context` (a reference is taken), once it listens, and has
+ * `key_fd` sign (taken over), -1 when the private keys are in the context.
  */
-MUST_CHECK enum err worker_start(struct worker_shared *shared, unsigned number,
-                                 const int *listen_fds, size_t listen_count, int key_fd,
+MUST_CHECK enum err worker_start(struct worker_shared *shared, unsigned number, int key_fd,
                                  struct tls_context *context, struct worker **out);
 
 /*
@@ -68,8 +67,20 @@ void worker_call(struct worker *w, struct worker_call *c);
 /* worker_swap hands a new TLS context over (a reference is taken); `done` as for calls. */
 void worker_swap(struct worker *w, struct tls_context *context, void (*done)(void *arg), void *arg);
 
+/* worker_listen accepts on these sockets, too (taken over). */
+void worker_listen(struct worker *w, const int *fds, size_t count);
+
+/*
+ * How a worker ends. In both cases what waits in its listening sockets' queues is accepted first, and
+ * handshakes are finished; nobody is cut off but at the end of --drain-timeout.
+ */
+enum worker_drain {
+    WORKER_STOPS = 1, /* a session ends when its commands so far are answered */
+    WORKER_HANDS_OVER, /* a session goes on until it is quiet for a moment: others serve it at once */
+};
+
 /* worker_drain stops accepting, finishes what was accepted, and ends the thread: then on_ended comes. */
-void worker_drain(struct worker *w);
+void worker_drain(struct worker *w, enum worker_drain how);
 
 /* worker_join waits for the end and frees the worker. */
 void worker_join(struct worker *w);
@@ -81,8 +92,20 @@ const struct gateway_options *worker_options(const struct worker *w);
 struct link *worker_link(struct worker *w);
 struct tls_engine *worker_tls(struct worker *w);
 struct metrics *worker_metrics(struct worker *w);
+
+/* worker_figures brings the metrics up to date: until when certificates hold is a matter of the time. */
+const struct metrics *worker_figures(struct worker *w);
+
+/* All connections: at(0 … slots-1), NULL where there is none. */
+size_t worker_conn_slots(const struct worker *w);
+struct conn *worker_conn_at(const struct worker *w, size_t slot);
+
+/* worker_trusts: a session began (or, with `ended`, is over) whose trust holds until then, unix s. */
+void worker_trusts(struct worker *w, int64_t until, bool ended);
 struct request_parser *worker_parser(struct worker *w);
-bool worker_is_draining(const struct worker *w);
+
+/* worker_stops says whether new sessions are to end as soon as they are answered. */
+bool worker_stops(const struct worker *w);
 
 /* worker_may_read says whether the link has room for more; if not, conn_read_again will be called. */
 bool worker_may_read(struct worker *w);

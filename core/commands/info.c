@@ -22,13 +22,13 @@ void info_text(struct buf *out, const char *name, const char *text)
 
 int64_t info_gateway_stat(const struct call *call, const char *name)
 {
-    struct slice found;
-    int64_t value = 0;
-    size_t i = 0;
-    while (core_gateway_stat(call->core, i, &found, &value) && !slice_eq(found, slice_of(name))) {
-        i++;
+    struct link_stat found;
+    for (size_t i = 0; core_gateway_stat(call->core, i, &found); i++) {
+        if (strcmp(found.name, name) == 0) {
+            return found.value;
+        }
     }
-    return core_gateway_stat(call->core, i, &found, &value) ? value : 0;
+    return 0;
 }
 
 /* The number behind the last colon of the listener's address. */

@@ -5,6 +5,7 @@
 #include "commands/info.h"
 #include "audit.h"
 #include "core.h"
+#include "session.h"
 #include "telemetry.h"
 
 #include <inttypes.h>
@@ -40,16 +41,54 @@ void info_cofre(struct call *call, struct buf *out)
 
 /* --- TLS -------------------------------------------------------------------------------------- */
 
+enum { ISSUERS_MAX = 32 };
+
+struct issuers {
+    struct slice names[ISSUERS_MAX];
+    uint64_t clients[ISSUERS_MAX];
+    size_t count;
+};
+
+static void count_issuer(struct session *s, void *arg)
+{
+    struct issuers *all = arg;
+    const struct slice issuer = session_open_info(s)->issuer;
+    size_t i = 0;
+    while (i < all->count && !slice_eq(all->names[i], issuer)) {
+        i++;
+    }
+    if (i == ISSUERS_MAX) {
+        return;
+    }
+    all->names[i] = issuer;
+    all->clients[i]++;
+    all->count += i == all->count;
+}
+
+static void info_issuers(struct call *call, struct buf *out)
+{
+    struct issuers all = { .count = 0 };
+    core_each_session(call->core, count_issuer, &all);
+    for (size_t i = 0; i < all.count; i++) {
+        buf_printf(out, "clients_issuer_%zu:clients=%" PRIu64 ",issuer=%.*s\r\n", i, all.clients[i],
+                   (int)all.names[i].len, (const char *)all.names[i].p);
+    }
+}
+
 void info_tls(struct call *call, struct buf *out)
 {
     const struct core_clients clients = core_clients(call->core);
-    struct slice name;
-    int64_t value = 0;
+    struct link_stat stat;
     info_number(out, "clients_tls_1_2", clients.tls_1_2);
     info_number(out, "clients_tls_1_3", clients.tls_1_3);
     info_number(out, "clients_certificate_ends_within_week", clients.ending_soon);
-    for (size_t i = 0; core_gateway_stat(call->core, i, &name, &value); i++) {
-        buf_printf(out, "%.*s:%" PRId64 "\r\n", (int)name.len, (const char *)name.p, value);
+    info_issuers(call, out);
+    for (size_t i = 0; core_gateway_stat(call->core, i, &stat); i++) {
+        if (stat.kind == LINK_STAT_TEXT) {
+            info_text(out, stat.name, stat.text);
+        } else if (stat.kind != LINK_STAT_NONE) {
+            buf_printf(out, "%s:%" PRId64 "\r\n", stat.name, stat.value);
+        }
     }
 }
 

@@ -47,6 +47,14 @@ def certs(stage):
     return Certificates(stage.directory / "certs")
 
 
+@pytest.fixture(scope="module")
+def database(stage, pg):
+    """One database for all stacks of a file that do not look at the data: to make one takes a second."""
+    name = pg.create_database()
+    support.Core(stage.folder("database"), pg.conninfo(name)).create_schema()
+    return name
+
+
 @pytest.fixture
 def new_stack(stage, pg, certs):
     """new_stack(...) starts a core and a gateway for this test alone; arguments as Stack's."""

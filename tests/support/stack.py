@@ -325,7 +325,7 @@ class Gateway(Process):
     """A cofre-gateway, with its certificates in a directory that only its user reads."""
 
     def __init__(self, directory, core_socket, certs, *options, name="gateway", server=None, trust=None, port=None,
-                 env=None):
+                 env=None, status=False):
         self.directory = Path(directory)
         self.certs = certs
         user = ensure_user(GATEWAY_USER)
@@ -342,6 +342,9 @@ class Gateway(Process):
         if BUILD.name == "tsan":
             argv += ["--workers", "3"]  # what they share is looked for; options may say otherwise
         argv += [*trust, *options]
+        self.status_socket = self.secrets / "status.sock"
+        if status:
+            argv += ["--status", self.status_socket]
         own(self.secrets, user)
         super().__init__(argv, self.directory / f"{name}.log", user, r"\bready\b", env)
 

@@ -121,6 +121,6 @@ void frame_write_part(struct buf *out, enum frame_type type, uint8_t flags, uint
 MUST_CHECK enum err frame_parse_request(struct slice payload, uint32_t max_argc, struct slice *argv,
                                         uint32_t *argc);
 
-/* STATS: name=value lines of counters, text, so that either side may add some. */
+/* STATS: lines of name, kind and value (core/link_stats.h), text, so that either side may add some. */
 
 #endif

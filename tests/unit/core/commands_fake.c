@@ -173,12 +173,19 @@ struct session *core_find_session(struct core *core, uint64_t id)
     return id == session_id(core->session) ? core->session : NULL;
 }
 
-bool core_gateway_stat(const struct core *core, size_t index, struct slice *name, int64_t *value)
+bool core_gateway_stat(const struct core *core, size_t index, struct link_stat *out)
 {
+    static const struct link_stat stats[] = {
+        { .name = "gateway_connections", .kind = LINK_STAT_SUM, .value = 7 },
+        { .name = "gateway_client_ends_seconds", .kind = LINK_STAT_NONE },
+        { .name = "gateway_max_connections", .kind = LINK_STAT_SUM, .value = 10000 },
+        { .name = "gateway_sha256_crl_1", .kind = LINK_STAT_TEXT, .text = "0f" },
+    };
     (void)core;
-    *name = index == 0 ? SLICE("gateway_connections") : SLICE("gateway_max_connections");
-    *value = index == 0 ? 7 : 10000;
-    return index < 2;
+    if (index < ARRAY_SIZE(stats)) {
+        *out = stats[index];
+    }
+    return index < ARRAY_SIZE(stats);
 }
 
 struct acl *core_acl(struct core *core)

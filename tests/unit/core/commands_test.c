@@ -397,7 +397,8 @@ static void test_info_sections(void **state)
     assert_true(contains(reply, "\r\nkeyspace_misses:1\r\n"));
     assert_true(contains(reply, "\r\n\r\n# Keyspace\r\ndb0:keys=3,expires=1,avg_ttl=60000\r\n"));
     assert_true(contains(reply, "\r\ndatabase_state:up\r\n"));
-    assert_true(contains(reply, "\r\ngateway_connections:7\r\n"));
+    assert_true(contains(reply, "\r\ngateway_connections:7\r\ngateway_max_connections:10000\r\n"));
+    assert_true(contains(reply, "\r\ngateway_sha256_crl_1:0f\r\n"));
     reply = fake_line(f, "INFO keyspace CPU");
     assert_true(contains(reply, "# CPU\r\n"));
     assert_true(contains(reply, "# Keyspace\r\n"));
