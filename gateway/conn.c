@@ -83,6 +83,13 @@ uint64_t conn_arrival_left(const struct conn *c)
     return took < limit ? limit - took : 0;
 }
 
+/* Never 0, which would be never. */
+static uint64_t arrival_deadline(const struct conn *c)
+{
+    uint64_t left = conn_arrival_left(c) + 1;
+    return worker_stops(c->worker) ? lesser(left, LAST_HANDSHAKE_MS) : left;
+}
+
 static uint64_t deadline_of(const struct conn *c)
 {
     switch ((enum conn_state)c->state) {
@@ -90,8 +97,7 @@ static uint64_t deadline_of(const struct conn *c)
     case CONN_HELLO:
     case CONN_HANDSHAKE:
     case CONN_SIGNING:
-        return worker_stops(c->worker) ? lesser(conn_arrival_left(c) + 1, LAST_HANDSHAKE_MS)
-                                       : conn_arrival_left(c) + 1; /* 0 would be never */
+        return arrival_deadline(c);
     case CONN_OPEN:
         return open_deadline(c);
     case CONN_ENDING:
@@ -243,7 +249,7 @@ void conn_kill(struct conn *c, const char *why)
 void conn_finish(struct conn *c, const char *why)
 {
     if (rows[c->state].arrives) {
-        worker_set_deadline(c->worker, c, lesser(conn_arrival_left(c) + 1, LAST_HANDSHAKE_MS));
+        worker_set_deadline(c->worker, c, lesser(arrival_deadline(c), LAST_HANDSHAKE_MS));
     } else if (c->state == CONN_OPEN) {
         log_end(c, why);
         c->why = why;

@@ -26,7 +26,7 @@ void conn_arrival_new(struct conn *c)
 {
     c->arrival = mem_zalloc(sizeof(*c->arrival));
     c->arrival->conn = c;
-    c->arrival->accepted_ns = uv_hrtime();
+    c->arrival->began_ns = uv_hrtime();
     buf_init(&c->arrival->in, ARRIVAL_IN_MAX);
     arrivals_enter(arrivals_of(c), &c->arrival->at);
 }
@@ -124,7 +124,7 @@ static void handshake_done(struct conn *c)
     struct metrics *m = worker_metrics(c->worker);
     struct sockaddr_storage from;
     *(tls_session_info(c->tls).resumed ? &m->handshakes_resumed : &m->handshakes_full) += 1;
-    metrics_handshake(m, (uv_hrtime() - c->arrival->accepted_ns) / 1000);
+    metrics_handshake(m, (uv_hrtime() - c->arrival->began_ns) / 1000);
     c->peer = tls_session_take_peer(c->tls);
     conn_from(c, &from);
     enum admission_verdict verdict =
@@ -135,6 +135,9 @@ static void handshake_done(struct conn *c)
     }
     conn_arrival_free(c);
     conn_open(c);
+    if (worker_stops(c->worker)) {
+        conn_finish(c, "the gateway stops");
+    }
 }
 
 static void handshake_went(struct conn *c, enum tls_status status)

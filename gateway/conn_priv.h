@@ -41,8 +41,8 @@ enum conn_state {
 struct conn_arrival {
     struct arrival at;
     struct conn *conn;
-    uint64_t accepted_ns; /* uv_hrtime */
-    struct buf in;        /* what it sent and waits to be served; no memory while empty */
+    uint64_t began_ns; /* uv_hrtime of the accept */
+    struct buf in;     /* what it sent and waits to be served; no memory while empty */
 };
 
 /* A ClientHello with our largest ticket and a post-quantum key is half of it; a PROXY header fits too. */

@@ -32,8 +32,10 @@ enum metric_kind {
     ROW(over_identity, "turned_away_identity", COUNTER, "Of these, over --max-per-identity")     \
     ROW(over_address, "turned_away_address", COUNTER, "Of these, over --max-per-address")        \
     ROW(waiting, "handshakes_waiting", GAUGE, "Handshakes that wait to be worked on")            \
-    ROW(handshakes_dropped, "handshakes_dropped", COUNTER, "Dropped over --max-handshakes")      \
-    ROW(proxy_refused, "proxy_headers_refused", COUNTER, "PROXY headers refused")                \
+    ROW(handshakes_dropped, "handshakes_dropped", COUNTER,                                       \
+        "Handshakes dropped over --max-handshakes")                                              \
+    ROW(proxy_refused, "proxy_headers_refused", COUNTER,                                         \
+        "Connections refused for their PROXY header")                                            \
     ROW(handshakes_full, "handshakes_full", COUNTER, "Full handshakes that succeeded")           \
     ROW(handshakes_resumed, "handshakes_resumed", COUNTER, "Resumed handshakes that succeeded")  \
     ROW(handshakes_refused, "handshakes_refused", COUNTER,                                       \

@@ -59,7 +59,7 @@ def test_help_and_version(path):
                                 "--max-value", "--store-timeout", "--create-schema", "--log-level", "--log-format", "--config"},
             "gateway/cofre-gateway": {"--listen", "--core", "--cert", "--key", "--client-ca", "--client-pin", "--crl",
                                       "--identity", "--workers", "--max-connections", "--handshake-timeout",
-                                      "--idle-timeout", "--drain-timeout", "--max-request", "--user", "--keylog",
+                                      "--idle-timeout", "--drain-timeout", "--max-request", "--user", "--watch", "--keylog",
                                       "--check", "--log-level", "--log-format", "--config"},
             "client/cofre": {"--cert", "--key", "--cacert", "--pin", "--sni", "--raw", "--json"}}[path] <= listed
     code, said = run([BUILD / path, "--version"])

@@ -4,6 +4,7 @@
 #include "test.h"
 
 #include <fcntl.h>
+#include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,16 +45,22 @@ static int setup(void **state)
     return 0;
 }
 
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
+{
+    (void)st;
+    (void)kind;
+    (void)at;
+    return remove(path);
+}
+
 static int teardown(void **state)
 {
     struct fixture *f = *state;
-    char command[PATH_MAX + 16];
     watch_close(f->watch);
     uv_run(&f->loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&f->loop), 0); /* every handle was closed */
     assert_int_equal(chdir(f->before), 0);
-    snprintf(command, sizeof(command), "rm -rf %s", f->root);
-    assert_int_equal(system(command), 0);
+    assert_int_equal(nftw(f->root, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
     free(f);
     return 0;
 }
