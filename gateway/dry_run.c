@@ -122,7 +122,7 @@ static const char *read_all(int fd, struct buf *answer)
 
 static const char *find_body(struct slice answer, struct slice *body)
 {
-    struct status_reply reply;
+    struct status_reply reply = { .code = 0 };
     if (status_reply_parse(answer, &reply) != ERR_OK || reply.code != 200) {
         return "what answers there is not a gateway's status";
     }

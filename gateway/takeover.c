@@ -148,7 +148,7 @@ static enum err receive_head(int fd, struct status_reply *reply, struct load_err
 
 static enum err receive_all(int fd, struct listen_set *inherited, struct load_error *why)
 {
-    struct status_reply reply;
+    struct status_reply reply = { .code = 0 };
     enum err err = receive_head(fd, &reply, why);
     if (err != ERR_OK) {
         return err;

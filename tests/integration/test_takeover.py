@@ -8,9 +8,11 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -252,8 +254,23 @@ def test_a_gateway_that_stops_hands_nothing_over(stack):
 
 # Stopping
 
-def test_who_waits_in_the_queue_when_it_stops_is_told(stack):
-    """While the process stands still, clients connect and begin their handshakes. Stopping, it accepts them all."""
+def stands_still(pid):
+    return all(Path(f"/proc/{pid}/task/{t}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T"
+               for t in os.listdir(f"/proc/{pid}/task"))
+
+
+def client_hello(context):
+    """client_hello returns the first bytes of a handshake."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    with contextlib.suppress(ssl.SSLWantReadError):
+        context.wrap_bio(incoming, outgoing, server_hostname="localhost").do_handshake()
+    return outgoing.read()
+
+
+def test_who_waits_in_the_queue_when_it_stops_is_told(new_stack):
+    """While the process stands still, clients connect and begin their handshakes: more than it accepts in one turn of its
+    loop. Stopping, it accepts them all."""
+    stack = new_stack(gateway_options=("--workers", "1"))
     results = []
 
     def come():
@@ -268,17 +285,24 @@ def test_who_waits_in_the_queue_when_it_stops_is_told(stack):
     context = stack.context()  # makes alice's certificate
     assert context and stack.alive()
     stack.gateway.signal(signal.SIGSTOP)
-    threads = [threading.Thread(target=come) for _ in range(20)]
+    wait_until(lambda: stands_still(stack.gateway.pid), 5, "all threads to stand still")
+    crowd = [socket.create_connection((HOST, stack.port), timeout=20) for _ in range(300)]
+    threads = [threading.Thread(target=come) for _ in range(5)]
     for t in threads:
         t.start()
     try:
-        wait_until(lambda: queued(stack.port) == 20, 5, "all to be in the queues")
+        for s in crowd:
+            s.sendall(client_hello(context))
+        wait_until(lambda: queued(stack.port) == 305, 5, "all to be in the queue")
         stack.gateway.signal(signal.SIGTERM)
     finally:
         stack.gateway.signal(signal.SIGCONT)
+    assert all(s.recv(1) == b"\x16" for s in crowd), "everybody gets a ServerHello"
     for t in threads:
         t.join(20)
-    assert results == [b""] * 20
+    assert results == [b""] * 5, "whoever goes on gets a session, and is told that it ends"
+    for s in crowd:
+        s.close()
     assert stack.gateway.stop() == 0
 
 
