@@ -200,8 +200,9 @@ class Postgres:
         own(self.directory, self.user)
         self.counter = itertools.count(1)
         self._init(settings)
+        # Stopped for good, and its data with it: it need not write a last checkpoint of many databases.
         self.process = Process([self.bin / "postgres", "-D", self.data], self.directory / "log", self.user,
-                               dies_with="INT", stop_signal=signal.SIGINT)
+                               dies_with="INT", stop_signal=signal.SIGQUIT)
         self.start()
         self.sql(f"CREATE ROLE cofre LOGIN PASSWORD '{PASSWORD}'")
 
