@@ -21,7 +21,8 @@ struct arrivals {
     size_t max;
     struct stage stages[ARRIVAL_STAGES];
     struct arrival *tops[ARRIVAL_RANKS];
-    size_t waiting;
+    size_t waiting[ARRIVAL_RANKS];
+    bool hold_full;
     unsigned turn;
 };
 
@@ -102,7 +103,7 @@ static void take_off(struct arrivals *s, struct arrival *a)
         a->below->above = a->above;
     }
     a->waits = false;
-    s->waiting--;
+    s->waiting[a->rank]--;
 }
 
 void arrivals_queue(struct arrivals *s, struct arrival *a, enum arrival_rank rank)
@@ -118,17 +119,28 @@ void arrivals_queue(struct arrivals *s, struct arrival *a, enum arrival_rank ran
         a->below->above = a;
     }
     s->tops[rank] = a;
-    s->waiting++;
+    s->waiting[rank]++;
+}
+
+void arrivals_hold_full(struct arrivals *s, bool hold)
+{
+    s->hold_full = hold;
+}
+
+bool arrivals_ready(const struct arrivals *s)
+{
+    return arrivals_waiting(s) > (s->hold_full ? s->waiting[ARRIVAL_FULL] : 0);
 }
 
 struct arrival *arrivals_next(struct arrivals *s)
 {
-    if (s->waiting == 0) {
+    if (!arrivals_ready(s)) {
         return NULL;
     }
+    size_t ranks = s->hold_full ? ARRIVAL_FULL : ARRIVAL_RANKS; /* it is the worst */
     bool worst_first = ++s->turn % TURN_OF_WORST == 0;
-    for (size_t i = 0; i < ARRIVAL_RANKS; i++) {
-        struct arrival *a = s->tops[worst_first ? ARRIVAL_RANKS - 1 - i : i];
+    for (size_t i = 0; i < ranks; i++) {
+        struct arrival *a = s->tops[worst_first ? ranks - 1 - i : i];
         if (a != NULL) {
             take_off(s, a);
             return a;
@@ -139,7 +151,11 @@ struct arrival *arrivals_next(struct arrivals *s)
 
 size_t arrivals_waiting(const struct arrivals *s)
 {
-    return s->waiting;
+    size_t all = 0;
+    for (size_t i = 0; i < ARRIVAL_RANKS; i++) {
+        all += s->waiting[i];
+    }
+    return all;
 }
 
 void arrivals_leave(struct arrivals *s, struct arrival *a)

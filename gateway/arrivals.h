@@ -58,9 +58,15 @@ struct arrival *arrivals_surplus(const struct arrivals *s);
 /* arrivals_queue: it has something to be worked on. Nothing happens when it waits already. */
 void arrivals_queue(struct arrivals *s, struct arrival *a, enum arrival_rank rank);
 
+/* arrivals_hold_full: while it is set, no full handshake is begun; who else waits is served. */
+void arrivals_hold_full(struct arrivals *s, bool hold);
+
+/* arrivals_ready says whether arrivals_next would return somebody. */
+bool arrivals_ready(const struct arrivals *s);
+
 /*
  * arrivals_next takes out of the queue whoever is to be worked on next: the newest of the best rank, and
- * every fourth time of the worst, so that no rank can keep another out. NULL: nobody waits.
+ * every fourth time of the worst, so that no rank can keep another out. NULL: nobody is ready.
  */
 struct arrival *arrivals_next(struct arrivals *s);
 

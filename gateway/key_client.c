@@ -23,7 +23,8 @@ struct key_client {
     bool writing; /* poll for room in the socket */
     const struct key_client_events *events;
     void *arg;
-    size_t filled; /* of in: at most one incomplete reply between reads */
+    size_t waiting; /* answers */
+    size_t filled;  /* of in: at most one incomplete reply between reads */
     struct buf out;
     uint8_t in[IN_CAP];
 };
@@ -50,6 +51,7 @@ static void lost(struct key_client *k, const char *why)
     close(k->fd);
     k->fd = -1;
     buf_release(&k->out);
+    k->waiting = 0;
     k->events->on_lost(k->arg);
 }
 
@@ -69,6 +71,7 @@ static void take_replies(struct key_client *k)
             break;
         }
         at += used;
+        k->waiting -= k->waiting > 0;
         k->events->on_reply(k->arg, &reply);
     }
     memmove(k->in, k->in + at, k->filled - at);
@@ -111,7 +114,13 @@ bool key_client_ask(struct key_client *k, const struct key_request *request)
         return false;
     }
     key_write_request(&k->out, request);
+    k->waiting++;
     return true;
+}
+
+size_t key_client_waiting(const struct key_client *k)
+{
+    return k->waiting;
 }
 
 void key_client_flush(struct key_client *k)

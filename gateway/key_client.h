@@ -29,6 +29,9 @@ struct key_client *key_client_new(uv_loop_t *loop, int fd, const struct key_clie
 /* key_client_ask: false when the holder is gone, or has more to do than it will get done in time. */
 bool key_client_ask(struct key_client *k, const struct key_request *request);
 
+/* key_client_waiting: how many answers have not come yet. */
+size_t key_client_waiting(const struct key_client *k);
+
 /* key_client_flush: once per loop turn. */
 void key_client_flush(struct key_client *k);
 

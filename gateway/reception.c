@@ -32,11 +32,17 @@ static void stay_awake(uv_idle_t *handle)
     (void)handle;
 }
 
+static bool somebody_is_ready(struct reception *r)
+{
+    arrivals_hold_full(r->arrivals, r->events->busy(r->arg));
+    return arrivals_ready(r->arrivals);
+}
+
 static void serve_some(struct reception *r)
 {
     uint64_t spent = 0, began = uv_hrtime();
     bool announced = false;
-    while (arrivals_waiting(r->arrivals) > 0 && spent < TURN_NS) {
+    while (somebody_is_ready(r) && spent < TURN_NS) {
         if (spent > PATIENCE_NS && !announced) {
             announced = true;
             r->events->before(r->arg);
@@ -49,10 +55,10 @@ static void serve_some(struct reception *r)
 static void on_check(uv_check_t *handle)
 {
     struct reception *r = handle->data;
-    if (arrivals_waiting(r->arrivals) > 0) {
+    if (somebody_is_ready(r)) {
         serve_some(r);
     }
-    if (arrivals_waiting(r->arrivals) > 0) {
+    if (somebody_is_ready(r)) {
         uv_idle_start(&r->awake, stay_awake);
     } else {
         uv_idle_stop(&r->awake);

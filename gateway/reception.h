@@ -15,10 +15,12 @@ struct reception;
 /*
  * What the owner does; on the loop's thread.
  * before   the turn will take a while: whatever is more urgent than handshakes has to be done now
+ * busy     whether to begin no more full handshakes for now; an event of the loop will tell when that is over
  * serve    it is this one's turn; it has been taken out of the queue
  */
 struct reception_events {
     void (*before)(void *arg);
+    bool (*busy)(void *arg);
     void (*serve)(struct arrival *a);
 };
 

@@ -562,17 +562,27 @@ static const struct {
     { SSL_R_SSLV3_ALERT_CLOSE_NOTIFY, REFUSAL_BY_CLIENT, "the client closed the connection" },
 };
 
+static bool explain_error(uint32_t error, struct tls_failure *out)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(reasons); i++) {
+        if (ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) == reasons[i].reason) {
+            *out = (struct tls_failure){ reasons[i].kind, reasons[i].text, NULL };
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The first error is the cause, but when it is one of the crypto library only the last one says in what. */
 static struct tls_failure library_failure(void)
 {
     uint32_t error = ERR_peek_error();
-    for (size_t i = 0; i < ARRAY_SIZE(reasons); i++) {
-        if (ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) == reasons[i].reason) {
-            return (struct tls_failure){ reasons[i].kind, reasons[i].text, NULL };
-        }
-    }
     const char *text = error == 0 ? NULL : ERR_reason_error_string(error);
-    return (struct tls_failure){ REFUSAL_PROTOCOL, text == NULL ? "the connection broke" : text,
-                                 NULL };
+    struct tls_failure f = { REFUSAL_PROTOCOL, text == NULL ? "the connection broke" : text, NULL };
+    if (!explain_error(error, &f)) {
+        explain_error(ERR_peek_last_error(), &f);
+    }
+    return f;
 }
 
 struct tls_failure tls_session_failure(struct tls_session *s)
@@ -581,7 +591,13 @@ struct tls_failure tls_session_failure(struct tls_session *s)
         const struct refusal *r = &s->hs->refusal;
         return (struct tls_failure){ r->kind, r->reason, &r->cert };
     }
-    return library_failure();
+    struct tls_failure f = library_failure();
+    if (s->hs != NULL &&
+        s->hs->peer != NULL) { /* the certificate was fine, what came then was not */
+        describe_peer(s->hs->peer, &s->hs->refusal.cert);
+        f.cert = &s->hs->refusal.cert;
+    }
+    return f;
 }
 
 struct tls_session_info tls_session_info(const struct tls_session *s)

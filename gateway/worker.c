@@ -22,10 +22,11 @@
 enum {
     TICK_MS = 100,
     STATS_TICKS = 10,
-    FILES_TOLD = 16,      /* to the core; the status tells all */
-    QUIET_MS = 250,       /* for a session whose client has another gateway to go to */
-    LAST_MS = 1000,       /* for what is not finished when the time to drain is over */
-    REFUSALS_LOGGED = 50, /* per second */
+    FILES_TOLD = 16,         /* to the core; the status tells all */
+    QUIET_MS = 250,          /* for a session whose client has another gateway to go to */
+    LAST_MS = 1000,          /* for what is not finished when the time to drain is over */
+    REFUSALS_LOGGED = 50,    /* per second */
+    SIGNATURES_AT_ONCE = 32, /* a millisecond's work for P-256, 20 for RSA */
     SCRATCH_MAX = 64 * 1024 * 1024,
     SCRATCH_KEEP = 1024 * 1024,
     PART_ROOM = LINK_LOW,
@@ -282,8 +283,19 @@ static void before_handshakes(void *arg)
     flush(arg);
 }
 
+/*
+ * What waits for the key holder is served there in order, and what it answers in one turn is not in the
+ * turn's share of time. So it gets no more at once than it has done soon: the queue is here.
+ */
+static bool key_holder_busy(void *arg)
+{
+    const struct worker *w = arg;
+    return w->keys != NULL && key_client_waiting(w->keys) >= SIGNATURES_AT_ONCE;
+}
+
 static const struct reception_events reception_events = {
     .before = before_handshakes,
+    .busy = key_holder_busy,
     .serve = conn_serve,
 };
 

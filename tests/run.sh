@@ -125,7 +125,7 @@ run_integration()
         grep -rqs "mark\.$sanitizer" tests/integration || continue
         with_build_lock build $sanitizer cofre-gateway cofre-core cofre || return 0
         say "integration tests marked $sanitizer (build/$sanitizer)"
-        TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1} run_pytest integration-$sanitizer build/$sanitizer -m $sanitizer
+        run_pytest integration-$sanitizer build/$sanitizer -m $sanitizer
     done
 }
 

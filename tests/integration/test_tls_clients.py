@@ -263,7 +263,7 @@ def test_testssl(new_stack, certs, stage):
     report = stage.folder("testssl") / "report.json"
     argv = ["testssl", "-p", "-S", "-U", "--warnings", "off", "--color", "0", "--quiet", "-n", "none", "--ip", "127.0.0.1",
             "--add-ca", certs.ca, "--jsonfile", report, f"localhost:{stack.port}"]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=300)
     found = json.loads(report.read_text())
     severities = {f["id"]: f["severity"] for f in found}
     assert {i: severities.get(i) for i in SOUND} == dict.fromkeys(SOUND, "OK"), done.stdout[-3000:]

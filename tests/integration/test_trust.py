@@ -5,6 +5,7 @@ import re
 import signal
 import socket
 import ssl
+import threading
 import time
 
 import pytest
@@ -20,7 +21,7 @@ IN_TIME = 3 if SANITIZED else 1  # seconds for a session to end
 EVERY_WORKER = 16  # connections, so that each of two workers gets some
 
 BAD_CERTIFICATE, UNSUPPORTED, REVOKED, EXPIRED, UNKNOWN, UNKNOWN_CA = 42, 43, 44, 45, 46, 48
-HANDSHAKE_FAILURE, DECRYPT_ERROR, CERTIFICATE_REQUIRED, PROTOCOL_VERSION = 40, 51, 116, 70
+BAD_RECORD, HANDSHAKE_FAILURE, DECRYPT_ERROR, PROTOCOL_VERSION, CERTIFICATE_REQUIRED = 20, 40, 51, 70, 116
 NUMBERS = {"CERTIFICATE_REQUIRED": CERTIFICATE_REQUIRED,
            **{a.name.removeprefix("ALERT_DESCRIPTION_"): a.value for a in ssl.AlertDescription}}
 
@@ -291,6 +292,61 @@ class HalfHandshake:
             self.plain.close()
 
 
+def test_nobody_slips_through_a_change(trusting, two_cas):
+    """Clients come all the while, as one of them is revoked and let in again, many times: once a reload is said to be
+    done, no worker serves the revoked one, however its handshake and the reload lay; the others notice nothing."""
+    ours, _ = two_cas
+    stack, bob = trusting(), leaver(ours)
+    good, bad = ours.directory / "good.crl", ours.directory / "bad.crl"
+    good.write_bytes((ours.directory / "ca.crl").read_bytes())
+    revoke(ours, bob)
+    bad.write_bytes((ours.directory / "ca.crl").read_bytes())
+    served, failures, stopping = [], [], threading.Event()
+
+    def come_again(pair, may_fail):
+        context, session = context_of(stack, pair), None
+        while not stopping.is_set():
+            try:
+                with context.wrap_socket(socket.create_connection(("127.0.0.1", stack.port), timeout=10),
+                                         server_hostname="localhost", session=session) as sock:
+                    raw = Raw(sock)
+                    for _ in range(3):
+                        asked = time.monotonic()
+                        assert raw.ask("PING") == "PONG"
+                        if may_fail:
+                            served.append((asked, time.monotonic()))
+                    session = sock.session
+            except (OSError, Closed) as e:
+                if not may_fail:
+                    failures.append(e)
+
+    threads = [threading.Thread(target=come_again, args=(ours.pair(bob), True)) for _ in range(3)]
+    threads.append(threading.Thread(target=come_again, args=(ours.client("alice"), False)))
+    held = Held(stack, ours.client("alice"), 4)
+    for thread in threads:
+        thread.start()
+    revoked, rounds = [], 12
+    try:
+        for n in range(rounds):
+            for crl in (bad, good):
+                at = len(lines(stack, r"\breloaded\b"))
+                put(stack, "0.crl", crl)
+                reload(stack)
+                wait_until(lambda: len(lines(stack, r"\breloaded\b")) > at, 5, f"reload {n}", 0.002)
+                began = time.monotonic()
+                time.sleep(0.05)
+                if crl == bad:
+                    revoked.append((began, time.monotonic()))
+    finally:
+        stopping.set()
+        for thread in threads:
+            thread.join(20)
+    assert not failures and held.live()
+    late = [s for s in served for began, end in revoked if began < s[0] and s[1] < end]
+    assert not late, late
+    assert len(served) > rounds, "it was hardly ever let in"
+
+
 def expires(pair):
     text = openssl("x509", "-in", pair.cert, "-noout", "-enddate").strip().split("=")[1]
     return ssl.cert_time_to_seconds(text)
@@ -500,7 +556,7 @@ AGO = r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC"
 DENIALS = {
     "expired": (EXPIRED, EXPIRED, rf'client refused .*"expired 3 days ago on {AGO}"', "expired", "expired"),
     "not-yet": (EXPIRED, EXPIRED, rf'client refused .*"not yet valid until {AGO}"', "not-yet", "not_yet_valid"),
-    "unknown": (UNKNOWN_CA, UNKNOWN_CA, 'client refused .*"unknown issuer', "unknown", "unknown_issuer"),
+    "stranger": (UNKNOWN_CA, UNKNOWN_CA, 'client refused .*"unknown issuer', "stranger", "unknown_issuer"),
     "self-signed": (UNKNOWN_CA, UNKNOWN_CA, 'client refused .*"self-signed, and neither pinned nor', "self-signed",
                     "unknown_issuer"),
     "below-a-leaf": (UNKNOWN_CA, UNKNOWN_CA, 'client refused .*"unknown issuer', "below-a-leaf", "unknown_issuer"),
@@ -524,52 +580,56 @@ DENIALS = {
 }
 
 
+def weak_client(certs, name):
+    """A client with a key of 1,024 bits, which cofre-certs does not make."""
+    pair, request = certs.pair(name), certs.directory / "request.pem"
+    openssl("genrsa", "-out", pair.key, "1024")
+    openssl("req", "-new", "-key", pair.key, "-subj", f"/CN={name}", "-out", request)
+    openssl("x509", "-req", "-in", request, "-CA", certs.ca, "-CAkey", certs.pair("ca").key, "-days", "9", "-out", pair.cert)
+
+
+def forged(certs, folder):
+    """A client whose issuer has the name of this CA, and another key."""
+    other = Certificates.__new__(Certificates)  # without a CA of its own
+    other.directory = folder / "certs"
+    other.directory.mkdir(mode=0o700)
+    subject = openssl("x509", "-in", certs.ca, "-noout", "-subject", "-nameopt", "compat").strip().removeprefix("subject=")
+    other.run("ca", "--subject", subject)
+    other.run("client", "forged", "--ext", "authorityKeyIdentifier=none")
+    return other.pair("forged")
+
+
 @pytest.fixture(scope="module")
-def denied(stage, request):
-    """Certificates that must be refused by their name in DENIALS, and the directory that keeps those of our CA."""
-    ours, other = (Certificates(stage.folder(n) / "certs") for n in ("denied", "unknown"))
-    ours.run("ca", "root", "--pathlen", "2")
+def denied(stage, two_cas):
+    """Certificates that must be refused, by their name in DENIALS."""
+    ours, theirs = two_cas
     ours.run("client", "expired", "--not-before", "2020-01-01", "--not-after", "-3 days -1 hour")
     ours.run("client", "not-yet", "--not-before", "+2 days", "--not-after", "+3 days")
     ours.run("client", "leaf")
     ours.run("client", "below-a-leaf", "--issuer", "leaf")
-    ours.run("ca", "old-ca", "--issuer", "root", "--not-before", "2020-01-01", "--not-after", "2020-02-01")
-    ours.run("client", "below-expired", "--issuer", "old-ca")
-    ours.run("ca", "bad-ca", "--issuer", "root")
-    ours.run("client", "below-revoked", "--issuer", "bad-ca")
-    ours.run("revoke", "bad-ca", "--issuer", "root")
-    ours.client("revoked")
-    ours.run("revoke", "revoked")
     ours.run("client", "server-purpose", "--purpose", "server")
     ours.run("client", "two-names", "--subject", "/CN=alice/CN=admin")
     ours.run("client", "no-name", "--subject", "/O=nobody")
     ours.run("client", "critical", "--ext", "1.3.6.1.4.1.99999.1=critical,DER:0500")
-    ours.run("client", "weak", "--rsa")
-    weak = ours.pair("weak")
-    openssl("genrsa", "-out", weak.key, "1024")
-    request_file = ours.directory / "weak.csr"
-    openssl("req", "-new", "-key", weak.key, "-subj", "/CN=weak", "-out", request_file)
-    openssl("x509", "-req", "-in", request_file, "-CA", ours.ca, "-CAkey", ours.pair("ca").key, "-days", "9", "-out", weak.cert)
-    other.run("self-signed", "self-signed", "--p256")
-    other.client("unknown")
-    # The same issuer's name, but another key: what the CA did not sign.
-    fake = Certificates.__new__(Certificates)
-    fake.directory = stage.folder("forged") / "certs"
-    fake.directory.mkdir(mode=0o700)
-    subject = openssl("x509", "-in", ours.ca, "-noout", "-subject", "-nameopt", "compat").strip().removeprefix("subject=")
-    fake.run("ca", "--subject", subject.strip() if subject.strip().startswith("/") else "/" + subject.strip())
-    fake.run("client", "forged", "--ext", "authorityKeyIdentifier=none")
-    pairs = {name: ours.pair(name) for name in DENIALS if name}
-    pairs |= {"unknown": other.pair("unknown"), "self-signed": other.pair("self-signed"), "forged": fake.pair("forged"),
-              None: None}
-    return ours, pairs
+    ours.run("self-signed", "self-signed", "--p256")
+    ours.client("revoked")
+    revoke(ours, "revoked")
+    weak_client(ours, "weak")
+    theirs.run("ca", "old-ca", "--issuer", "root", "--not-before", "2020-01-01", "--not-after", "2020-02-01")
+    theirs.run("client", "below-expired", "--issuer", "old-ca")
+    theirs.run("ca", "bad-ca", "--issuer", "root")
+    theirs.run("client", "below-revoked", "--issuer", "bad-ca")
+    revoke(theirs, "bad-ca", "root")
+    below = {name: theirs.pair(name) for name in ("below-expired", "below-revoked")}
+    return {**{name: ours.pair(name) for name in DENIALS if name}, **below, "stranger": theirs.client("stranger"),
+            "forged": forged(ours, stage.folder("forged")), None: None}
 
 
 @pytest.fixture(scope="module")
-def refusing(stage, core, denied):
-    ours, _ = denied
-    door = Door(stage.folder("refusing"), core, ours, [ours.ca, ours.pair("root").cert],
-                [[ours.directory / "ca.crl", ours.directory / "root.crl"]])
+def refusing(stage, core, two_cas, denied):
+    ours, theirs = two_cas
+    door = Door(stage.folder("refusing"), core, ours, [ours.ca, theirs.pair("root").cert],
+                [[ours.directory / "ca.crl", theirs.directory / "root.crl"]])
     yield door
     door.stop()
 
@@ -579,10 +639,9 @@ def refusing(stage, core, denied):
 def test_denials(refusing, denied, who, version):
     """The log line names peer, subject, issuer, serial and the exact reason; the client sees an alert, and no more."""
     in_1_2, in_1_3, reason, subject, figure = DENIALS[who]
-    _, pairs = denied
     at = len(refusing.gateway.text())
     before = figures(refusing)[f"refused_{figure}"]
-    assert come_in(refusing, pairs[who], version) == (in_1_2 if version == TLS12 else in_1_3)
+    assert come_in(refusing, denied[who], version) == (in_1_2 if version == TLS12 else in_1_3)
     said = wait_until(lambda: re.search(r"^.*(client refused|handshake failed).*\n",
                                         refusing.gateway.text()[at:].decode(), re.M), 5, "the line").group()
     assert re.search(reason, said), said
@@ -591,9 +650,9 @@ def test_denials(refusing, denied, who, version):
     wait_until(lambda: figures(refusing)[f"refused_{figure}"] == before + 1, 5, "the figure")
 
 
-def test_nothing_in_common(refusing, denied):
+def test_nothing_in_common(refusing, two_cas):
     """No suite, no group, no version: these end before a certificate is seen."""
-    alice = denied[0].client("alice")
+    alice = two_cas[0].client("alice")
     no_suite, no_version = context_of(refusing, alice, TLS12), context_of(refusing, alice, ssl.TLSVersion.TLSv1_1)
     no_suite.set_ciphers("ECDHE-ECDSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA384:@SECLEVEL=0")
     no_group = {v: context_of(refusing, alice, v) for v in (TLS12, TLS13)}
@@ -607,3 +666,30 @@ def test_nothing_in_common(refusing, denied):
         assert come_in(refusing, None, context=context) == alert
         wait_until(lambda: re.search(rf"handshake failed peer=127.0.0.1:\d+ .*{reason}",
                                      refusing.gateway.text()[at:].decode()), 5, reason)
+
+
+@VERSIONS
+def test_what_is_signed_or_sealed_wrong(refusing, two_cas, version):
+    """One bit of the client's last messages is flipped: in TLS 1.2 the signature that proves that it holds the key, which
+    lies open there; in TLS 1.3 a record, which is sealed."""
+    half = HalfHandshake(refusing, context_of(refusing, two_cas[0].client("alice"), version))
+    data, at = bytearray(half.outgoing.read()), 0
+    while (data[at + 5] != 15) if version == TLS12 else (data[at] != 23):  # to CertificateVerify, or what is sealed
+        at += 5 + int.from_bytes(data[at + 3:at + 5], "big")
+    data[at + 5 + int.from_bytes(data[at + 3:at + 5], "big") - 1] ^= 1
+    figure = "refused_wrong_key" if version == TLS12 else "refused_protocol"
+    before = figures(refusing)[figure]
+    half.plain.sendall(data)
+    assert half.finish() == (DECRYPT_ERROR if version == TLS12 else BAD_RECORD)
+    refusing.gateway.logged("client refused peer=.*does not hold the certificate's key.*subject=cn:alice" if version == TLS12
+                            else "handshake failed peer=.*a record failed authentication")
+    wait_until(lambda: figures(refusing)[figure] == before + 1, 5, "the figure")
+
+
+def test_a_client_that_does_not_trust_us(refusing, denied):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(str(denied["self-signed"].cert))
+    with pytest.raises(ssl.SSLError):
+        refusing.tls(context=context)
+    refusing.gateway.logged("handshake failed peer=.*the client does not trust our certificate")
+    wait_until(lambda: figures(refusing)["refused_by_client"] == 1, 5, "the figure")

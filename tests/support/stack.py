@@ -339,8 +339,8 @@ class Gateway(Process):
         if trust is None:
             shutil.copy(certs.ca, self.secrets / "ca.crt")
             trust = ["--client-ca", self.secrets / "ca.crt"]
-        if BUILD.name == "tsan":
-            argv += ["--workers", "3"]  # what they share is looked for; options may say otherwise
+        if BUILD.name == "tsan" and "--workers" not in options:
+            argv += ["--workers", "3"]  # what they share is looked for
         argv += [*trust, *options]
         self.status_socket = self.secrets / "status.sock"
         if status:

@@ -60,6 +60,37 @@ static void test_who_left_is_not_served(void **state)
     arrivals_free(s);
 }
 
+static void test_full_ones_are_held(void **state)
+{
+    (void)state;
+    struct arrivals *s = arrivals_new(100);
+    struct arrival a[A_FEW];
+    for (size_t i = 0; i < A_FEW; i++) {
+        arrivals_enter(s, &a[i]);
+        arrivals_queue(s, &a[i], i < A_FEW / 2 ? ARRIVAL_FULL : ARRIVAL_RESUMES);
+    }
+    arrivals_hold_full(s, true);
+    for (size_t i = A_FEW - 1; i >= A_FEW / 2; i--) {
+        assert_true(arrivals_ready(s));
+        assert_ptr_equal(arrivals_next(s), &a[i]); /* no turn is the worst rank's */
+    }
+    assert_false(arrivals_ready(s));
+    assert_null(arrivals_next(s));
+    assert_int_equal(arrivals_waiting(s), A_FEW / 2);
+    arrivals_leave(s, &a[1]); /* while it is held */
+    arrivals_hold_full(s, false);
+    assert_true(arrivals_ready(s));
+    assert_ptr_equal(arrivals_next(s), &a[A_FEW / 2 - 1]);
+    assert_int_equal(arrivals_waiting(s), A_FEW / 2 - 2);
+    for (size_t i = 0; i < A_FEW; i++) {
+        if (i != 1) {
+            arrivals_leave(s, &a[i]);
+        }
+    }
+    assert_false(arrivals_ready(s));
+    arrivals_free(s);
+}
+
 static void test_the_oldest_of_the_fullest_stage_gives_way(void **state)
 {
     (void)state;
@@ -93,6 +124,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_newest_first_and_by_rank),
         cmocka_unit_test(test_who_left_is_not_served),
+        cmocka_unit_test(test_full_ones_are_held),
         cmocka_unit_test(test_the_oldest_of_the_fullest_stage_gives_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

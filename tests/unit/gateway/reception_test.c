@@ -15,6 +15,8 @@ struct office {
     int served;
     int served_in_turn[60];
     int announced;
+    bool busy;
+    uv_timer_t later;
 };
 
 static struct office office;
@@ -35,6 +37,11 @@ static void before(void *arg)
     office.announced++;
 }
 
+static bool busy(void *arg)
+{
+    return ((struct office *)arg)->busy;
+}
+
 static void serve(struct arrival *a)
 {
     uint64_t until = uv_hrtime() + 300 * 1000;
@@ -48,7 +55,7 @@ static void serve(struct arrival *a)
 static void test_a_little_in_each_turn(void **state)
 {
     (void)state;
-    static const struct reception_events events = { before, serve };
+    static const struct reception_events events = { before, busy, serve };
     uv_loop_init(&office.loop);
     uv_prepare_init(&office.loop, &office.turns);
     uv_prepare_start(&office.turns, on_turn);
@@ -70,10 +77,45 @@ static void test_a_little_in_each_turn(void **state)
     assert_true(office.announced >= long_turns && long_turns > 0);
 }
 
+static void on_later(uv_timer_t *timer)
+{
+    assert_int_equal(office.served, 0);
+    assert_true(office.turn < 10); /* it waited, and did not look again and again */
+    office.busy = false;
+    uv_close((uv_handle_t *)timer, NULL);
+}
+
+static void serve_at_once(struct arrival *a)
+{
+    assert_false(office.busy);
+    office.served = 50;
+    arrivals_leave(reception_arrivals(office.reception), a);
+}
+
+/* While it is busy nothing is begun, nor does the loop turn for nothing; the event that ends it does the rest. */
+static void test_nothing_is_begun_while_it_is_busy(void **state)
+{
+    (void)state;
+    static const struct reception_events events = { before, busy, serve_at_once };
+    office = (struct office){ .busy = true };
+    uv_loop_init(&office.loop);
+    uv_prepare_init(&office.loop, &office.turns);
+    uv_prepare_start(&office.turns, on_turn);
+    uv_timer_init(&office.loop, &office.later);
+    uv_timer_start(&office.later, on_later, 20, 0);
+    office.reception = reception_new(&office.loop, 100, &events, &office);
+    arrivals_enter(reception_arrivals(office.reception), &office.a[0]);
+    arrivals_queue(reception_arrivals(office.reception), &office.a[0], ARRIVAL_FULL);
+    uv_run(&office.loop, UV_RUN_DEFAULT);
+    assert_int_equal(office.served, 50);
+    uv_loop_close(&office.loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_little_in_each_turn),
+        cmocka_unit_test(test_nothing_is_begun_while_it_is_busy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
