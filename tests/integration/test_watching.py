@@ -78,6 +78,10 @@ def test_numbers_are_numbers(stack):
                 assert re.fullmatch(r"\d+B|\d+\.\d\d[KMGTP]", value), (name, value)
             elif name.endswith("_perc"):
                 assert re.fullmatch(r"\d+\.\d\d%?", value), (name, value)
+            elif name.startswith("clients_issuer_"):
+                assert re.fullmatch(r"clients=\d+,issuer=.+", value), (name, value)
+            elif name.startswith("gateway_sha256_"):
+                assert re.fullmatch(r"[0-9a-f]{64}", value), (name, value)
             elif name not in texts:
                 assert re.fullmatch(r"-?\d+(\.\d+)?", value), (name, value)
 
