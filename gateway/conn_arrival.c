@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "client_hello.h"
-#include "proxy_header.h"
+#include "arrivals/client_hello.h"
+#include "arrivals/proxy_header.h"
 
 static struct arrivals *arrivals_of(const struct conn *c)
 {

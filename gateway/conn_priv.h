@@ -6,8 +6,8 @@
 
 #include "conn.h"
 
-#include "admission.h"
-#include "arrivals.h"
+#include "arrivals/admission.h"
+#include "arrivals/arrivals.h"
 #include "reply_batch.h"
 
 #include <netinet/in.h>

@@ -13,14 +13,14 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "dry_run.h"
-#include "key_control.h"
-#include "keylog.h"
+#include "status/dry_run.h"
+#include "keys/key_control.h"
+#include "tls/keylog.h"
 #include "privilege.h"
 #include "reload.h"
 #include "sandbox.h"
-#include "service.h"
-#include "source.h"
+#include "status/service.h"
+#include "files/source.h"
 
 enum {
     EXIT_BAD_START = 2,

@@ -5,7 +5,7 @@
 #ifndef COFRE_GATEWAY_METRICS_H
 #define COFRE_GATEWAY_METRICS_H
 
-#include "refusal.h"
+#include "trust/refusal.h"
 
 /* How the figures of several workers make one: by adding them up, but for the last two. Only a gauge falls. */
 enum metric_kind {

@@ -6,7 +6,7 @@
 #define COFRE_GATEWAY_OPTIONS_H
 
 #include "base/option.h"
-#include "network.h"
+#include "arrivals/network.h"
 #include "wire/frame.h"
 
 /* The order in which a certificate's names are tried (DESIGN §5.4); 0 ends it. */

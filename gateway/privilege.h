@@ -4,7 +4,7 @@
 #ifndef COFRE_GATEWAY_PRIVILEGE_H
 #define COFRE_GATEWAY_PRIVILEGE_H
 
-#include "pem.h"
+#include "files/pem.h"
 
 /* privilege_drop becomes `user` for good, with its groups; NULL: stay. Not being root is an error. */
 MUST_CHECK enum err privilege_drop(const char *user, struct load_error *why);

@@ -13,10 +13,10 @@
 #include "conn.h"
 #include "conn_table.h"
 #include "evict.h"
-#include "key_client.h"
+#include "keys/key_client.h"
 #include "listener.h"
 #include "part_queue.h"
-#include "reception.h"
+#include "arrivals/reception.h"
 #include "reply_batch.h"
 
 enum {

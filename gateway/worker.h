@@ -10,14 +10,14 @@
 #include <sys/socket.h>
 #include <uv.h>
 
-#include "admission.h"
-#include "arrivals.h"
+#include "arrivals/admission.h"
+#include "arrivals/arrivals.h"
 #include "call_queue.h"
 #include "link.h"
 #include "metrics.h"
 #include "options.h"
 #include "request.h"
-#include "tls_session.h"
+#include "tls/tls_session.h"
 
 struct worker;
 struct conn;

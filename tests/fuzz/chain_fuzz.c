@@ -11,7 +11,7 @@
 #include <openssl/pem.h>
 
 #include "base/log.h"
-#include "tls_trust.h"
+#include "trust/tls_trust.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

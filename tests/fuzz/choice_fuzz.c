@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "certificates.h"
-#include "tls_choice.h"
+#include "tls/tls_choice.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -4,7 +4,7 @@
  */
 #include <stdlib.h>
 
-#include "client_hello.h"
+#include "arrivals/client_hello.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

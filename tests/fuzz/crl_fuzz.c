@@ -7,7 +7,7 @@
 #include <openssl/err.h>
 
 #include "base/log.h"
-#include "tls_revoked.h"
+#include "trust/tls_revoked.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

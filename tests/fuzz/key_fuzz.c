@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "key_signer.h"
-#include "tls_sign.h"
+#include "keys/key_signer.h"
+#include "keys/tls_sign.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "tls_pair.h"
-#include "tls_trust.h"
+#include "tls/tls_pair.h"
+#include "trust/tls_trust.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -4,7 +4,7 @@
  */
 #include <stdlib.h>
 
-#include "proxy_header.h"
+#include "arrivals/proxy_header.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -5,10 +5,10 @@
  */
 #include <stdlib.h>
 
-#include "dry_run.h"
-#include "json.h"
-#include "status_reply.h"
-#include "status_request.h"
+#include "status/dry_run.h"
+#include "status/json.h"
+#include "status/status_reply.h"
+#include "status/status_request.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -4,7 +4,7 @@
  */
 #include <stdlib.h>
 
-#include "ticket.h"
+#include "tls/ticket.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -4,7 +4,7 @@
 #ifndef COFRE_GATEWAY_CERTIFICATES_H
 #define COFRE_GATEWAY_CERTIFICATES_H
 
-#include "tls_trust.h"
+#include "trust/tls_trust.h"
 
 struct wish {
     const char *cn;  /* NULL: none */
