@@ -93,14 +93,15 @@ struct conn *conn_table_find(const struct conn_table *t, uint64_t session)
     return slot < t->size && t->sessions[slot] == session ? t->conns[slot] : NULL;
 }
 
-size_t conn_table_size(const struct conn_table *t)
+struct conn *conn_table_next(const struct conn_table *t, size_t *at)
 {
-    return t->size;
-}
-
-struct conn *conn_table_at(const struct conn_table *t, size_t slot)
-{
-    return t->conns[slot];
+    while (*at < t->size) {
+        struct conn *c = t->conns[(*at)++];
+        if (c != NULL) {
+            return c;
+        }
+    }
+    return NULL;
 }
 
 size_t conn_table_count(const struct conn_table *t)

@@ -19,9 +19,11 @@ void conn_table_set(struct conn_table *t, uint64_t session, struct conn *c);
 void conn_table_drop(struct conn_table *t, uint64_t session);
 struct conn *conn_table_find(const struct conn_table *t, uint64_t session);
 
-/* All connections: at(0 … size-1), NULL where a slot is free. */
-size_t conn_table_size(const struct conn_table *t);
-struct conn *conn_table_at(const struct conn_table *t, size_t slot);
+/*
+ * conn_table_next returns the first connection from slot *at on and moves *at behind it; NULL: there is none.
+ * Begin with 0. Connections may come and go between two calls.
+ */
+struct conn *conn_table_next(const struct conn_table *t, size_t *at);
 size_t conn_table_count(const struct conn_table *t);
 
 /* conn_table_set_deadline: loop time in ms, 0 for never; one per connection. */

@@ -23,24 +23,16 @@ static bool is_cut(struct walk *walk, const struct conn *c, struct refusal *why)
     return cut;
 }
 
-static void count_cut(struct conn *c, void *arg)
-{
-    struct refusal why;
-    is_cut(arg, c, &why);
-}
-
-static void close_if_cut(struct conn *c, void *arg)
-{
-    struct refusal why;
-    if (is_cut(arg, c, &why)) {
-        conn_distrust(c, &why);
-    }
-}
-
 void evict_untrusted(struct worker *w, const struct tls_trust *trust)
 {
     struct walk walk = { .trust = trust };
-    worker_each(w, close_if_cut, &walk);
+    struct refusal why;
+    struct conn *c;
+    for (size_t at = 0; (c = worker_next_conn(w, &at)) != NULL;) {
+        if (is_cut(&walk, c, &why)) {
+            conn_distrust(c, &why);
+        }
+    }
 }
 
 /* The survey: one call for each worker, the last of which to come back frees all. */
@@ -62,7 +54,11 @@ static void run_survey(struct worker *w, struct worker_call *call)
 {
     struct survey_call *c = container_of(call, struct survey_call, call);
     struct walk walk = { .trust = c->survey->trust };
-    worker_each(w, count_cut, &walk);
+    struct refusal why;
+    const struct conn *conn;
+    for (size_t at = 0; (conn = worker_next_conn(w, &at)) != NULL;) {
+        is_cut(&walk, conn, &why);
+    }
     c->found = walk.found;
 }
 

@@ -2,21 +2,19 @@
  * worker: the thread, and the tables through which its parts find each other. What a client sends is
  * conn's business and what the core sends is link's; here they are only connected.
  */
-#include "worker.h"
+#include "worker_priv.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "arrivals/reception.h"
 #include "base/log.h"
 #include "conn.h"
 #include "conn_table.h"
-#include "evict.h"
 #include "keys/key_client.h"
-#include "listener.h"
 #include "part_queue.h"
-#include "arrivals/reception.h"
 #include "reply_batch.h"
 
 enum {
@@ -24,49 +22,11 @@ enum {
     STATS_TICKS = 10,
     FILES_TOLD = 16,         /* to the core; the status tells all */
     QUIET_MS = 250,          /* for a session whose client has another gateway to go to */
-    LAST_MS = 1000,          /* for what is not finished when the time to drain is over */
     REFUSALS_LOGGED = 50,    /* per second */
     SIGNATURES_AT_ONCE = 32, /* a millisecond's work for P-256, 20 for RSA */
     SCRATCH_MAX = 64 * 1024 * 1024,
     SCRATCH_KEEP = 1024 * 1024,
     PART_ROOM = LINK_LOW,
-};
-
-struct worker {
-    struct worker_shared *shared;
-    unsigned number;
-    uv_thread_t thread;
-    uv_loop_t loop;
-    struct call_queue calls;
-    struct worker_call ended_call; /* tells the main loop that this worker has drained */
-    uv_prepare_t before_poll;
-    uv_timer_t tick;
-    uv_timer_t drain_limit;
-    uint8_t draining; /* enum worker_drain, or 0 */
-    bool ended;
-    bool linked_once;
-    bool choked; /* the link is above its high mark: clients wait for conn_read_again */
-    struct listener **listeners;
-    size_t listener_count;
-    struct link *link;
-    struct key_client *keys; /* NULL: the private keys are here */
-    struct tls_engine *tls;
-    struct metrics metrics;
-    struct request_parser parser;
-    struct conn_table *conns;
-    struct reception *reception;
-    struct reply_batch *batch;
-    struct part_queue *parts;
-    struct buf scratch;
-    unsigned refusals_left;
-    unsigned refusals_hidden;
-    uint64_t dropped_logged;
-    unsigned ticks;
-    int64_t first_end;      /* of the trust of all sessions, unix s; INT64_MAX: there are none */
-    bool first_end_stale;   /* it was of one that is over */
-    int64_t crls_looked_at; /* unix seconds */
-    uint8_t read_buffer[WORKER_READ_MAX];
-    uint8_t plain_buffer[WORKER_PLAIN_MAX];
 };
 
 /* Figures. */
@@ -84,9 +44,9 @@ static void look_for_first_end(struct worker *w)
 {
     w->first_end = INT64_MAX;
     w->first_end_stale = false;
-    for (size_t i = 0; i < conn_table_size(w->conns); i++) {
-        struct conn *c = conn_table_at(w->conns, i);
-        int64_t until = c == NULL ? INT64_MAX : conn_trusted_until(c);
+    struct conn *c;
+    for (size_t at = 0; (c = conn_table_next(w->conns, &at)) != NULL;) {
+        int64_t until = conn_trusted_until(c);
         w->first_end = until < w->first_end ? until : w->first_end;
     }
 }
@@ -148,11 +108,9 @@ static void on_link_up(void *arg)
         atomic_fetch_add(&w->shared->linked, 1);
     }
     send_stats(w);
-    for (size_t i = 0; i < conn_table_size(w->conns); i++) {
-        struct conn *c = conn_table_at(w->conns, i);
-        if (c != NULL) {
-            conn_link_up(c);
-        }
+    struct conn *c;
+    for (size_t at = 0; (c = conn_table_next(w->conns, &at)) != NULL;) {
+        conn_link_up(c);
     }
 }
 
@@ -171,11 +129,9 @@ static void on_link_down(void *arg)
     struct worker *w = arg;
     w->metrics.link_losses++;
     deliver_batch(w); /* what came before the break is as good as ever */
-    for (size_t i = 0; i < conn_table_size(w->conns); i++) {
-        struct conn *c = conn_table_at(w->conns, i);
-        if (c != NULL) {
-            conn_link_down(c);
-        }
+    struct conn *c;
+    for (size_t at = 0; (c = conn_table_next(w->conns, &at)) != NULL;) {
+        conn_link_down(c);
     }
 }
 
@@ -209,11 +165,9 @@ static void on_signature(void *arg, const struct key_reply *reply)
 static void on_signer_lost(void *arg)
 {
     struct worker *w = arg;
-    for (size_t i = 0; i < conn_table_size(w->conns); i++) {
-        struct conn *c = conn_table_at(w->conns, i);
-        if (c != NULL) {
-            conn_on_signature(c, SLICE("")); /* which only those that wait for one mind */
-        }
+    struct conn *c;
+    for (size_t at = 0; (c = conn_table_next(w->conns, &at)) != NULL;) {
+        conn_on_signature(c, SLICE("")); /* which only those that wait for one mind */
     }
 }
 
@@ -247,11 +201,9 @@ static bool pump_parts(struct worker *w)
 static void unchoke(struct worker *w)
 {
     w->choked = false;
-    for (size_t i = 0; i < conn_table_size(w->conns); i++) {
-        struct conn *c = conn_table_at(w->conns, i);
-        if (c != NULL) {
-            conn_read_again(c);
-        }
+    struct conn *c;
+    for (size_t at = 0; (c = conn_table_next(w->conns, &at)) != NULL;) {
+        conn_read_again(c);
     }
 }
 
@@ -333,9 +285,9 @@ static void every_second(struct worker *w)
 
 static void finish_quiet(struct worker *w)
 {
-    for (size_t i = 0; i < conn_table_size(w->conns); i++) {
-        struct conn *c = conn_table_at(w->conns, i);
-        if (c != NULL && conn_is_quiet(c, QUIET_MS)) {
+    struct conn *c;
+    for (size_t at = 0; (c = conn_table_next(w->conns, &at)) != NULL;) {
+        if (conn_is_quiet(c, QUIET_MS)) {
             conn_finish(c, "another gateway has taken over");
         }
     }
@@ -358,227 +310,6 @@ static void on_tick(uv_timer_t *timer)
     }
 }
 
-/* The end. */
-
-/* A call goes back to the main loop, which takes answers as long as there are workers. */
-static void answer(struct worker_shared *shared, struct worker_call *c)
-{
-    if (!call_queue_push(&shared->answers, &c->call)) {
-        abort();
-    }
-}
-
-static void end_when_empty(struct worker *w)
-{
-    if (!w->draining || w->ended || conn_table_count(w->conns) > 0) {
-        return;
-    }
-    w->ended = true;
-    link_close(w->link);
-    key_client_close(w->keys);
-    reception_close(w->reception);
-    call_queue_close(&w->calls);
-    uv_close((uv_handle_t *)&w->before_poll, NULL);
-    uv_close((uv_handle_t *)&w->tick, NULL);
-    uv_close((uv_handle_t *)&w->drain_limit, NULL);
-    answer(w->shared, &w->ended_call);
-}
-
-static void finish_all(struct worker *w, const char *why)
-{
-    w->draining = WORKER_STOPS;
-    for (size_t i = 0; i < conn_table_size(w->conns); i++) {
-        struct conn *c = conn_table_at(w->conns, i);
-        if (c != NULL) {
-            conn_finish(c, why);
-        }
-    }
-}
-
-static void kill_all(struct worker *w, const char *why)
-{
-    log_event(LOG_WARNING, "drain timeout: closing clients that are not finished",
-              LF_INT("clients", conn_table_count(w->conns)));
-    for (size_t i = 0; i < conn_table_size(w->conns); i++) {
-        struct conn *c = conn_table_at(w->conns, i);
-        if (c != NULL) {
-            conn_kill(c, why);
-        }
-    }
-}
-
-static void on_drain_limit(uv_timer_t *timer)
-{
-    struct worker *w = timer->data;
-    if (w->draining == WORKER_HANDS_OVER) {
-        uv_timer_start(timer, on_drain_limit, LAST_MS, 0);
-        finish_all(w, "another gateway has taken over");
-    } else {
-        kill_all(w, "drain timeout");
-    }
-}
-
-/* Once closed, what waits in a socket's queue would be reset: so it comes in first. */
-static void close_listeners(struct worker *w)
-{
-    for (size_t i = 0; i < w->listener_count; i++) {
-        listener_close(w->listeners[i]);
-    }
-    w->listener_count = 0;
-}
-
-struct drain {
-    struct worker_call call;
-    enum worker_drain how;
-};
-
-static void run_drain(struct worker *w, struct worker_call *call)
-{
-    enum worker_drain how = container_of(call, struct drain, call)->how;
-    if (w->draining == WORKER_STOPS || w->draining == how) {
-        return;
-    }
-    close_listeners(w);
-    w->draining = (uint8_t)how;
-    uv_timer_start(&w->drain_limit, on_drain_limit, (uint64_t)worker_options(w)->drain_timeout_ms,
-                   0);
-    if (how == WORKER_STOPS) {
-        finish_all(w, "the gateway stops");
-    }
-    end_when_empty(w);
-}
-
-/* Calls. */
-
-static void run_call(void *arg, struct call *call)
-{
-    struct worker *w = arg;
-    struct worker_call *c = container_of(call, struct worker_call, call);
-    c->run(w, c);
-    answer(w->shared, c);
-}
-
-static void take_answer(void *arg, struct call *call)
-{
-    struct worker_call *c = container_of(call, struct worker_call, call);
-    (void)arg;
-    c->done(c);
-}
-
-static void on_ended_call(struct worker_call *c)
-{
-    struct worker *w = container_of(c, struct worker, ended_call);
-    w->shared->on_ended(w->shared->arg);
-}
-
-void worker_shared_init(struct worker_shared *shared, const struct gateway_options *options,
-                        uv_loop_t *main_loop, void (*on_ended)(void *arg), void *arg)
-{
-    *shared = (struct worker_shared){ .options = options, .on_ended = on_ended, .arg = arg };
-    shared->admission = admission_new(&(struct admission_limits){
-        .connections = options->max_connections,
-        .per_identity = options->max_per_identity,
-        .per_address = options->max_per_address,
-    });
-    atomic_init(&shared->linked, 0);
-    call_queue_init(&shared->answers, main_loop, take_answer, shared);
-}
-
-void worker_shared_close(struct worker_shared *shared)
-{
-    call_queue_close(&shared->answers);
-}
-
-void worker_shared_release(struct worker_shared *shared)
-{
-    call_queue_release(&shared->answers);
-    admission_free(shared->admission);
-}
-
-void worker_call(struct worker *w, struct worker_call *c)
-{
-    if (!call_queue_push(&w->calls, &c->call)) {
-        answer(w->shared, c);
-    }
-}
-
-struct swap {
-    struct worker_call call;
-    struct tls_context *context;
-    void (*done)(void *arg);
-    void *arg;
-};
-
-static void run_swap(struct worker *w, struct worker_call *c)
-{
-    const struct tls_context *fresh = container_of(c, struct swap, call)->context;
-    uint64_t former = tls_context_generation(tls_engine_context(w->tls));
-    tls_engine_use(w->tls, container_of(c, struct swap, call)->context);
-    if (tls_context_generation(fresh) != former) {
-        evict_untrusted(w, tls_context_trust(fresh));
-    }
-}
-
-static void done_swap(struct worker_call *c)
-{
-    struct swap *s = container_of(c, struct swap, call);
-    tls_context_unref(s->context);
-    s->done(s->arg);
-    free(s);
-}
-
-void worker_swap(struct worker *w, struct tls_context *context, void (*done)(void *arg), void *arg)
-{
-    struct swap *s = mem_alloc(sizeof(*s));
-    *s = (struct swap){ .call = { .run = run_swap, .done = done_swap },
-                        .context = tls_context_ref(context),
-                        .done = done,
-                        .arg = arg };
-    worker_call(w, &s->call);
-}
-
-static void done_drain(struct worker_call *c)
-{
-    free(container_of(c, struct drain, call));
-}
-
-void worker_drain(struct worker *w, enum worker_drain how)
-{
-    struct drain *d = mem_alloc(sizeof(*d));
-    *d = (struct drain){ .call = { .run = run_drain, .done = done_drain }, .how = how };
-    worker_call(w, &d->call);
-}
-
-struct listen {
-    struct worker_call call;
-    size_t count;
-    int fds[];
-};
-
-static void run_listen(struct worker *w, struct worker_call *c)
-{
-    const struct listen *l = container_of(c, struct listen, call);
-    size_t count = w->listener_count;
-    w->listeners = mem_realloc(w->listeners, (count + l->count) * sizeof(w->listeners[0]));
-    for (size_t i = 0; i < l->count; i++) {
-        w->listeners[w->listener_count++] = listener_new(w, l->fds[i]);
-    }
-}
-
-static void done_listen(struct worker_call *c)
-{
-    free(container_of(c, struct listen, call));
-}
-
-void worker_listen(struct worker *w, const int *fds, size_t count)
-{
-    struct listen *l = mem_alloc(sizeof(*l) + count * sizeof(l->fds[0]));
-    l->call = (struct worker_call){ .run = run_listen, .done = done_listen };
-    l->count = count;
-    memcpy(l->fds, fds, count * sizeof(fds[0]));
-    worker_call(w, &l->call);
-}
-
 /* The thread. */
 
 static void run(void *arg)
@@ -590,7 +321,7 @@ static void run(void *arg)
 static void init_handles(struct worker *w)
 {
     uv_loop_init(&w->loop);
-    call_queue_init(&w->calls, &w->loop, run_call, w);
+    call_queue_init(&w->calls, &w->loop, worker_run_call, w);
     uv_prepare_init(&w->loop, &w->before_poll);
     uv_timer_init(&w->loop, &w->tick);
     uv_timer_init(&w->loop, &w->drain_limit);
@@ -628,7 +359,7 @@ enum err worker_start(struct worker_shared *shared, unsigned number, int key_fd,
     init_metrics(w);
     w->refusals_left = REFUSALS_LOGGED;
     w->crls_looked_at = time(NULL);
-    w->ended_call.done = on_ended_call;
+    w->ended_call.done = worker_ended;
     init_handles(w);
     w->conns = conn_table_new();
     w->batch = reply_batch_new();
@@ -681,7 +412,7 @@ void worker_forget(struct worker *w, struct conn *c)
 {
     conn_table_drop(w->conns, conn_session(c));
     w->metrics.connections--;
-    end_when_empty(w);
+    worker_end_when_empty(w);
 }
 
 struct arrivals *worker_arrivals(struct worker *w)
@@ -717,14 +448,9 @@ void worker_set_deadline(struct worker *w, const struct conn *c, uint64_t ms)
     conn_table_set_deadline(w->conns, conn_session(c), ms == 0 ? 0 : uv_now(&w->loop) + ms);
 }
 
-void worker_each(struct worker *w, void (*visit)(struct conn *c, void *arg), void *arg)
+struct conn *worker_next_conn(const struct worker *w, size_t *at)
 {
-    for (size_t i = 0; i < conn_table_size(w->conns); i++) {
-        struct conn *c = conn_table_at(w->conns, i);
-        if (c != NULL) {
-            visit(c, arg);
-        }
-    }
+    return conn_table_next(w->conns, at);
 }
 
 void worker_enqueue_part(struct worker *w, struct conn *c)
@@ -745,16 +471,6 @@ struct reply_batch *worker_batch(struct worker *w)
 bool worker_stops(const struct worker *w)
 {
     return w->draining == WORKER_STOPS;
-}
-
-size_t worker_conn_slots(const struct worker *w)
-{
-    return conn_table_size(w->conns);
-}
-
-struct conn *worker_conn_at(const struct worker *w, size_t slot)
-{
-    return conn_table_at(w->conns, slot);
 }
 
 uv_loop_t *worker_loop(struct worker *w)

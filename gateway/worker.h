@@ -96,10 +96,6 @@ struct metrics *worker_metrics(struct worker *w);
 /* worker_figures brings the metrics up to date: until when certificates hold is a matter of the time. */
 const struct metrics *worker_figures(struct worker *w);
 
-/* All connections: at(0 … slots-1), NULL where there is none. */
-size_t worker_conn_slots(const struct worker *w);
-struct conn *worker_conn_at(const struct worker *w, size_t slot);
-
 /* worker_trusts: a session began (or, with `ended`, is over) whose trust holds until then, unix s. */
 void worker_trusts(struct worker *w, int64_t until, bool ended);
 struct request_parser *worker_parser(struct worker *w);
@@ -110,8 +106,8 @@ bool worker_stops(const struct worker *w);
 /* worker_may_read says whether the link has room for more; if not, conn_read_again will be called. */
 bool worker_may_read(struct worker *w);
 
-/* worker_each visits all connections, whatever their state. */
-void worker_each(struct worker *w, void (*visit)(struct conn *c, void *arg), void *arg);
+/* worker_next_conn goes through all connections, whatever their state (conn_table_next). */
+struct conn *worker_next_conn(const struct worker *w, size_t *at);
 
 /* The connections that are no sessions yet, and the limits of those that are. */
 struct arrivals *worker_arrivals(struct worker *w);

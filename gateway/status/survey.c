@@ -89,7 +89,7 @@ static void write_session(struct buf *out, const struct conn_facts *f)
 static void look_at(struct part *p, const struct conn *c)
 {
     struct conn_facts facts;
-    if (c == NULL || !conn_facts(c, &facts)) {
+    if (!conn_facts(c, &facts)) {
         return;
     }
     if (p->run->want & SURVEY_ISSUERS) {
@@ -104,12 +104,12 @@ static void run_part(struct worker *w, struct worker_call *c)
 {
     struct part *p = container_of(c, struct part, call);
     p->ran = true;
-    size_t slots = p->run->want == SURVEY_METRICS ? 0 : worker_conn_slots(w);
-    size_t end = p->next_slot + STRIDE;
-    while (p->next_slot < slots && p->next_slot < end) {
-        look_at(p, worker_conn_at(w, p->next_slot++));
+    const struct conn *conn = NULL;
+    size_t seen = p->run->want == SURVEY_METRICS ? STRIDE : 0;
+    for (; seen < STRIDE && (conn = worker_next_conn(w, &p->next_slot)) != NULL; seen++) {
+        look_at(p, conn);
     }
-    p->done = p->next_slot >= slots;
+    p->done = conn == NULL;
     if (p->done) {
         p->found.metrics = *worker_figures(w);
     }

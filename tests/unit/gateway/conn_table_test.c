@@ -18,6 +18,7 @@ static void test_sessions_are_never_used_again(void **state)
     for (uintptr_t i = 1; i <= 1000; i++) {
         uint64_t session = conn_table_reserve(t);
         assert_true(session > former);
+        assert_int_equal(session & 0xffffff, 0); /* the one slot */
         conn_table_set(t, session, fake(i));
         assert_ptr_equal(conn_table_find(t, session), fake(i));
         assert_null(conn_table_find(t, former));
@@ -25,8 +26,32 @@ static void test_sessions_are_never_used_again(void **state)
         assert_null(conn_table_find(t, session));
         former = session;
     }
-    assert_int_equal(conn_table_size(t), 1);
     assert_int_equal(conn_table_count(t), 0);
+    conn_table_free(t);
+}
+
+static void test_goes_through_all(void **state)
+{
+    (void)state;
+    struct conn_table *t = conn_table_new();
+    uint64_t sessions[100];
+    size_t at = 0;
+    assert_null(conn_table_next(t, &at));
+    for (uintptr_t i = 0; i < 100; i++) {
+        sessions[i] = conn_table_reserve(t);
+        conn_table_set(t, sessions[i], fake(i + 1));
+    }
+    for (uintptr_t i = 0; i < 100; i += 3) {
+        conn_table_drop(t, sessions[i]);
+    }
+    at = 0;
+    for (uintptr_t i = 0; i < 100; i++) {
+        if (i % 3 != 0) {
+            assert_ptr_equal(conn_table_next(t, &at), fake(i + 1));
+            conn_table_drop(t, sessions[i]); /* it may go meanwhile */
+        }
+    }
+    assert_null(conn_table_next(t, &at));
     conn_table_free(t);
 }
 
@@ -85,6 +110,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sessions_are_never_used_again),
+        cmocka_unit_test(test_goes_through_all),
         cmocka_unit_test(test_sessions_of_nobody),
         cmocka_unit_test(test_grows),
         cmocka_unit_test(test_deadlines),
