@@ -482,11 +482,24 @@ static void read_socket(struct conn *c)
     }
 }
 
+/* In a handshake, what came before the reset may be the client's reason: it is heard to the end. */
+static void on_reset(struct conn *c, const char *why)
+{
+    if (c->state == CONN_HANDSHAKE) {
+        read_socket(c);
+    }
+    if (c->state != CONN_HANDSHAKE) {
+        conn_kill(c, why);
+    } else if (!c->eof) {
+        on_eof(c);
+    }
+}
+
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
     struct conn *c = container_of(poll, struct conn, poll);
     if (status < 0) {
-        conn_kill(c, uv_strerror(status));
+        on_reset(c, uv_strerror(status));
         return;
     }
     if (events & UV_WRITABLE) {

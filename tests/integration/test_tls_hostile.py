@@ -198,6 +198,18 @@ def test_no_certificate(door, version):
     assert attempt(door.connect(version, chain=[])) == expected
 
 
+@VERSIONS
+def test_an_alert_before_a_reset_is_heard(door, version):
+    """A client that refuses us and is gone at once, with a reset: the log has its reason all the same."""
+    said = "the client does not trust our certificate's issuer"
+    before = door.gateway.since_start().count(said)
+    for _ in range(20):
+        with door.greeted(version) as t:
+            t.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            t.send(ALERT, b"\x02\x30")
+    support.wait_until(lambda: door.gateway.since_start().count(said) == before + 20, 5, "all of them to be logged")
+
+
 def test_signatures_that_we_do_not_make(door):
     """In TLS 1.3 that is found out when there are keys already. (RFC 8446 §9.2 has an alert of its own for no word on
     signatures, which BoringSSL does not use.)"""
