@@ -536,6 +536,7 @@ static const struct {
     { SSL_R_HTTPS_PROXY_REQUEST, REFUSAL_NOT_TLS, "an HTTP proxy request, not TLS" },
     { SSL_R_UNEXPECTED_RECORD, REFUSAL_PROTOCOL, "an unexpected record" },
     { SSL_R_UNEXPECTED_MESSAGE, REFUSAL_PROTOCOL, "a message that does not belong there" },
+    { SSL_R_DIGEST_CHECK_FAILED, REFUSAL_PROTOCOL, "its Finished does not fit what was said" },
     { SSL_R_DECODE_ERROR, REFUSAL_PROTOCOL, "a message that cannot be read" },
     { SSL_R_EXCESSIVE_MESSAGE_SIZE, REFUSAL_PROTOCOL, "a handshake message over 16 KiB" },
     { SSL_R_CANNOT_PARSE_LEAF_CERT, REFUSAL_BROKEN, "its certificate cannot be read" },
