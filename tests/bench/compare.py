@@ -113,6 +113,19 @@ class Bench:
         finally:
             stack.stop()
 
+    @contextlib.contextmanager
+    def keys_inside(self):
+        """keys_inside adds a gateway on our core that has its keys itself, as the peers have theirs, for a while."""
+        gateway = support.Gateway(self.stage.folder("inside"), self.ours.core.socket, self.ours.certs, "--key-holder", "off",
+                                  *self.options["gateway_options"])
+        gateway.start()
+        self.candidates["inside"] = Candidate("inside", gateway, {"gateway": lambda: gateway.pid}, "gateway")
+        try:
+            yield
+        finally:
+            del self.candidates["inside"]
+            gateway.stop()
+
     def restart_ours(self):
         for process in (self.ours.gateway, self.ours.core):
             process.stop()

@@ -34,8 +34,10 @@ def in_turn(bench, names, measure):
 # ---- handshakes and idle connections ----
 
 def handshakes(bench, resume=False, own=False):
-    return in_turn(bench, ("cofre", *PEERS), lambda c: run(
-        c, "handshake", connections=16, count=bench.size.handshakes, seconds=bench.size.seconds, resume=resume, own=own))
+    """Ours as it is, with the private key in a process of its own, and with the key where the peers have theirs ("inside")."""
+    with bench.keys_inside():
+        return in_turn(bench, ("cofre", "inside", *PEERS), lambda c: run(
+            c, "handshake", connections=16, count=bench.size.handshakes, seconds=bench.size.seconds, resume=resume, own=own))
 
 
 def idle_bytes(bench, candidate, own):
@@ -236,7 +238,8 @@ class Goal(NamedTuple):
 
 
 GOALS = tuple(Goal(*g) for g in (
-    ("handshake", "full handshake, TLS process, CPU µs", "front_us", ("redis", "hitch", "haproxy"), "most", 0.2),
+    ("handshake", "full handshake, gateway and keys, CPU µs", "front_us", ("redis", "hitch", "haproxy"), "most", 0.2),
+    ("handshake", "the same, --key-holder off, CPU µs", "front_us", ("redis", "hitch", "haproxy"), "most", 0.2, "inside"),
     ("resumed", "resumed handshake, TLS process, CPU µs", "front_us", PEERS, "most", 1 / 3),
     ("idle", "idle connection, bytes", "bytes_each", (), "most", 6500),
     ("idle", "idle connection, bytes", "bytes_each", ("haproxy",), "most", 0.25),
