@@ -166,11 +166,13 @@ def test_a_client_that_never_reads(new_stack):
             while time.monotonic() < end:
                 peak = [max(a, b) for a, b in zip(peak, memory(stack))]
                 time.sleep(0.02)
-        now = min(percentile(stack) for _ in range(2))
+        now = [percentile(stack)]  # the greedy one stays: what it costs others shows each time, a busy machine does not
+        while now[-1] >= 2 * usual + 1 and len(now) < 6 and not SANITIZED:
+            now.append(percentile(stack))
         assert_bounded(stack, before)
         if not SANITIZED:
             assert all(p - b < 100 * MB for p, b in zip(peak, before)), (before, peak)
-            assert now < 2 * usual + 1, f"p99 was {usual} ms, is {now} ms"
+            assert now[-1] < 2 * usual + 1, f"p99 was {usual} ms, is {now} ms"
         # The replies are still right once it does read.
         greedy.sock.settimeout(60)
         for _ in range(3):
